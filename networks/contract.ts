@@ -1,0 +1,207 @@
+import type { KubeObject, Resource, UnknownObject } from "../kube/types.ts";
+import type { Footprint, HostFacts, HostOp } from "./host-ops.ts";
+
+export type NetworkId = "flannel" | "canal" | "calico" | "cilium";
+
+/** A value and where it was read: 'ConfigMap kube-flannel/kube-flannel-cfg, key net-conf.json' or 'spec.flannel.mtu'. */
+export interface Detected {
+  /** vni, port, mtu, network, daemonSet, ... the names of the override fields. */
+  name: string;
+  value: string;
+  from: string;
+}
+
+/** One thing preflight has to say. A blocker stops `start` (exit 3) and the controller (PreflightPassed=False). */
+export interface Finding {
+  severity: "blocker" | "warning" | "info";
+  /** CamelCase, from crds/vocabulary.ts. */
+  reason: string;
+  /** What is wrong, in one sentence without a final stop. */
+  what: string;
+  /** The object or file: "node n2", "daemonset kube-flannel/kube-flannel-ds". */
+  where: string;
+  /** What to do, a command where there is one. Empty for info. */
+  cure: string;
+}
+
+/** A node as plans see it. */
+export interface PlanNode {
+  name: string;
+  uid: string;
+  /** status.addresses, type InternalIP, IPv4 first. */
+  internalIPs: string[];
+  /** spec.podCIDRs, IPv4 first. */
+  podCIDRs: string[];
+  labels: Record<string, string>;
+  annotations: Record<string, string>;
+}
+
+/** The objects detection and preflight look at, gathered once (networks/snapshot.ts). Reading it does no I/O. */
+export interface ClusterSnapshot {
+  nodes: readonly KubeObject[];
+  /** Objects of a resource some network listed in `reads`; empty when the API server does not serve it. */
+  list<T extends KubeObject>(resource: Resource<T>): readonly T[];
+  /** Read of the host, where one was made (subnet.env by exec, everything by an inspect task). */
+  host(nodeName: string): HostFacts | undefined;
+}
+
+/** The DaemonSet(s) that run a network's agent. */
+export interface AgentRef {
+  namespace: string;
+  /** Usually one; flannel 0.11 has one an architecture. */
+  daemonSets: string[];
+  /** Labels all agent pods carry. */
+  podLabels: Record<string, string>;
+}
+
+/** Encapsulation facts both sides of a shared overlay speak. Sizes in bytes. */
+export interface OverlayFacts {
+  encapsulation: "vxlan" | "other";
+  vni: number;
+  /** UDP port. */
+  port: number;
+  /** MTU inside the overlay (link MTU less 50 for VXLAN over IPv4). */
+  mtu: number;
+  /** The cluster-wide pod range(s), IPv4 first: "10.244.0.0/16". */
+  cidrs: string[];
+  /** Prefix length of a node's range: 24. */
+  subnetLen: number;
+  /** Whether pod traffic leaving the range is masqueraded. */
+  masquerade: boolean;
+}
+
+/** What a node's own end of the overlay is; known before the first node moves. */
+export interface Vtep {
+  /** The address of the tunnel device: base of the podCIDR for flannel. */
+  ip: string;
+  /** Lower case. */
+  mac: string;
+  /** Outer address: where peers send. */
+  publicIP: string;
+}
+
+export interface NetworkFacts {
+  network: NetworkId;
+  agent: AgentRef;
+  overlay: OverlayFacts;
+  /** By node name. A node that has none is not ready to be a peer yet (finding). */
+  vteps: Record<string, Vtep>;
+  /** Default /etc/cni/net.d and /opt/cni/bin. */
+  cniConfDir: string;
+  cniBinDir: string;
+  detected: Detected[];
+}
+
+export type Detection =
+  | { state: "absent" }
+  /** Found; blockers among the findings say why it cannot be migrated. */
+  | { state: "found"; facts: NetworkFacts; findings: Finding[] };
+
+/** Overrides of the CniMigration spec for one network; every member wins over what is detected. */
+export interface Overrides {
+  network?: string;
+  ipv6Network?: string;
+  daemonSet?: { namespace: string; name: string };
+  mtu?: number;
+  ipMasq?: boolean;
+  subnetLen?: number;
+  ipv6SubnetLen?: number;
+  annotationPrefix?: string;
+  vni?: number;
+  port?: number;
+  cniConfDir?: string;
+  cniBinDir?: string;
+}
+
+/** All that the pure functions below may know. */
+export interface PlanContext {
+  migration: string;
+  source: NetworkFacts;
+  /** The target's agent and directories, from its manifests. */
+  target: { network: NetworkId; agent: AgentRef };
+  overlay: OverlayFacts;
+  nodes: readonly PlanNode[];
+}
+
+/**
+ * One change to the API, as data. The engine records the undo in CniMigration.status.undo before it writes, guards the
+ * write with UID and resourceVersion, and does nothing when the cluster is as wanted.
+ */
+export type ApiChange =
+  /** Created when absent. When present, `accepts` tells (undefined) or explains (a sentence) whether it will do. */
+  | { change: "create"; resource: Resource; object: UnknownObject; accepts: (existing: UnknownObject) => string | undefined }
+  /** Merge patch; the object is made from `orCreate` when absent. The undo is the previous value of each patched field. */
+  | {
+      change: "merge";
+      resource: Resource;
+      key: { name: string; namespace?: string };
+      patch: Record<string, unknown>;
+      orCreate?: UnknownObject;
+    };
+
+/** A rule of an RBAC Role or ClusterRole. */
+export interface PolicyRule {
+  apiGroups: string[];
+  resources: string[];
+  verbs: string[];
+  resourceNames?: string[];
+}
+
+/**
+ * One network. A folder networks/<id> exports one of these from index.ts; networks/index.ts lists them. A pair of networks
+ * is two of them and a strategy (networks/overlays.ts); no member may know the other side by name.
+ * Every function is pure: state in, data out.
+ */
+export interface Network {
+  readonly id: NetworkId;
+  readonly displayName: string;
+  /** Versions the lab proved. */
+  readonly versions: string;
+  /** Which parts it can play in this release. `detect` works regardless. */
+  readonly plays: { readonly source: boolean; readonly target: boolean };
+  /** Resources `detect` looks at; the snapshot holds them. */
+  readonly reads: readonly Resource[];
+  /**
+   * ConfigMaps `detect` looks at, by namespace and name; "" as namespace: the agent's. Read only these and those the
+   * agent's pods mount (networks/snapshot.ts, configMapsToRead).
+   */
+  readonly configMaps: readonly { namespace: string; name: string }[];
+  /** API permissions the controller needs for this network beyond the engine's own. */
+  readonly permissions: readonly PolicyRule[];
+
+  /** Whether a DaemonSet runs this network's agent: by container, command, image, then labels; in any namespace. */
+  isAgent(daemonSet: KubeObject): boolean;
+  /** Pure. Finds this network in the cluster, or not; values carry their provenance. */
+  detect(snapshot: ClusterSnapshot, overrides: Overrides): Detection;
+
+  /** Findings against taking this network as the target: what is in the way in the cluster (another install, bad pools). */
+  checkAsTarget(snapshot: ClusterSnapshot, source: NetworkFacts): Finding[];
+
+  /** The user's own manifests: usable? "not Calico's manifests: no DaemonSet calico-node". */
+  checkManifests(objects: readonly UnknownObject[]): Finding[];
+  /** Which agent the manifests bring. Call only when checkManifests found no blocker. */
+  agentOf(objects: readonly UnknownObject[]): AgentRef;
+  /** Manifests as they are to be applied for the time of the migration: node selector, backend, MTU, autodetection. */
+  transformManifests(objects: readonly UnknownObject[], context: PlanContext): UnknownObject[];
+
+  /** Cluster-wide objects this network (the target) needs before the first node moves, in order. */
+  prepare(context: PlanContext): ApiChange[];
+  /** The same for one node. Needs that node's Vtep in context.source.vteps. */
+  prepareNode(context: PlanContext, node: PlanNode): ApiChange[];
+
+  /** Name of the overlay device: "flannel.1", "vxlan.calico". */
+  linkName(overlay: OverlayFacts): string;
+  /** Names of the agent's processes, waited for to be gone before the device is touched. */
+  readonly agentProcesses: readonly string[];
+  /** Labels of its own a node carries while this network is (`in`), is not yet or no more (`out`) on it, during a migration. */
+  nodeLabels(state: "in" | "out"): Record<string, string>;
+
+  /** Host work that takes this network's grip off a drained node after its agent is gone; the device stays (handed over). */
+  leave(context: PlanContext, node: PlanNode): HostOp[];
+  /** Host work before this network's agent may start on the node. */
+  join(context: PlanContext, node: PlanNode): HostOp[];
+  /** Waits, on the host, until the agent serves the node: direct checks, not pod readiness. */
+  awaitJoined(context: PlanContext, node: PlanNode): HostOp[];
+  /** What it leaves on a node: drives CleanUp, the leftovers check and the README table. `shared`: the device was handed over. */
+  footprint(facts: { cniConfDir: string; cniBinDir: string; overlay: OverlayFacts }): Footprint;
+}
