@@ -129,11 +129,16 @@ export interface PlanContext {
  */
 export type ApiChange =
   /** Created when absent. When present, `accepts` tells (undefined) or explains (a sentence) whether it will do. */
-  | { change: "create"; resource: Resource; object: UnknownObject; accepts: (existing: UnknownObject) => string | undefined }
+  | {
+      change: "create";
+      resource: Resource<KubeObject>;
+      object: UnknownObject;
+      accepts: (existing: UnknownObject) => string | undefined;
+    }
   /** Merge patch; the object is made from `orCreate` when absent. The undo is the previous value of each patched field. */
   | {
       change: "merge";
-      resource: Resource;
+      resource: Resource<KubeObject>;
       key: { name: string; namespace?: string };
       patch: Record<string, unknown>;
       orCreate?: UnknownObject;
@@ -160,7 +165,7 @@ export interface Network {
   /** Which parts it can play in this release. `detect` works regardless. */
   readonly plays: { readonly source: boolean; readonly target: boolean };
   /** Resources `detect` looks at; the snapshot holds them. */
-  readonly reads: readonly Resource[];
+  readonly reads: readonly Resource<KubeObject>[];
   /**
    * ConfigMaps `detect` looks at, by namespace and name; "" as namespace: the agent's. Read only these and those the
    * agent's pods mount (networks/snapshot.ts, configMapsToRead).

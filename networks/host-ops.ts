@@ -85,7 +85,15 @@ export interface HostFacts {
   /** Executable names in the CNI binary directory, sorted. */
   cniBinaries: string[];
   /** VXLAN devices with their marks. */
-  vxlans: { name: string; vni: number; port: number; mac: string; mtu: number; external: boolean; addresses: string[] }[];
+  vxlans: {
+    name: string;
+    vni: number;
+    port: number;
+    mac: string;
+    mtu: number;
+    external: boolean;
+    addresses: string[];
+  }[];
   bridges: string[];
   /** subnet.env as key -> value; absent when there is no such file. */
   subnetEnv?: Record<string, string>;

@@ -1,0 +1,105 @@
+import { readFile } from "node:fs/promises";
+import type { Footprint, Leftover } from "../../networks/host-ops.ts";
+import { matches } from "./checks.ts";
+import { type HostDeps, HostError, lastWords, must } from "./deps.ts";
+import { parseSaved, planRemoval, type SavedTables } from "./iptables-text.ts";
+import { nftChains } from "./nft.ts";
+
+/** One of the four packet filters iptables rules can be in. A node may have rules in all of them at a time. */
+interface Backend {
+  name: string;
+  /** Family of its tables as nft sees them; legacy tables are not seen by nft. */
+  nftFamily?: "ip" | "ip6";
+  /** Where the kernel lists the legacy tables that exist. Asking for one that does not would make it. */
+  tablesFile?: string;
+}
+
+const backends: readonly Backend[] = [
+  { name: "iptables-nft", nftFamily: "ip" },
+  { name: "ip6tables-nft", nftFamily: "ip6" },
+  { name: "iptables-legacy", tablesFile: "/proc/net/ip_tables_names" },
+  { name: "ip6tables-legacy", tablesFile: "/proc/net/ip6_tables_names" },
+];
+/** Seconds to wait for a program that holds the lock of the legacy tables. */
+const lockSeconds = "10";
+/** How often a removal is planned anew because another program changed the table between reading and writing. */
+const maxAttempts = 3;
+
+export interface BackendContent {
+  backend: string;
+  saved: SavedTables;
+}
+
+/** Everything the packet filters hold. */
+export function readBackends(deps: HostDeps): Promise<BackendContent[]> {
+  return Promise.all(backends.map(async (backend) => ({ backend: backend.name, saved: await save(deps, backend) })));
+}
+
+/** Chains and rules of a network, in every packet filter and table. */
+export async function findChains(deps: HostDeps, footprint: Footprint): Promise<Leftover[]> {
+  if (footprint.chains.length === 0 && footprint.comments.length === 0) return [];
+  const found = await Promise.all(
+    backends.map(async (backend) => {
+      const saved = await save(deps, backend);
+      const planned = saved.tables.flatMap((table) => planRemoval(table, footprint, backend.name).found);
+      return [...planned, ...(await findUnreadable(deps, backend, saved, footprint))];
+    }),
+  );
+  return found.flat();
+}
+
+/** Removes them, one transaction a table, and names what went. */
+export async function removeChains(deps: HostDeps, footprint: Footprint): Promise<Leftover[]> {
+  if (footprint.chains.length === 0 && footprint.comments.length === 0) return [];
+  return (await Promise.all(backends.map((backend) => removeFrom(deps, backend, footprint)))).flat();
+}
+
+async function removeFrom(deps: HostDeps, backend: Backend, footprint: Footprint): Promise<Leftover[]> {
+  const restore = [`${backend.name}-restore`, "-w", lockSeconds, "--noflush"];
+  let removed: Leftover[] | undefined;
+  for (let attempt = 1; ; attempt++) {
+    const { tables } = await save(deps, backend);
+    const plans = tables.map((table) => planRemoval(table, footprint, backend.name));
+    removed ??= plans.flatMap((plan) => plan.found);
+    const lines = plans.flatMap((plan) => plan.lines);
+    if (lines.length === 0) return removed;
+    const finished = await deps.run(restore, `${lines.join("\n")}\n`);
+    if (finished.code === 0) return removed;
+    if (attempt === maxAttempts) throw new HostError(`${restore[0]}: ${lastWords(finished)}`);
+  }
+}
+
+async function save(deps: HostDeps, backend: Backend): Promise<SavedTables> {
+  if (backend.tablesFile === undefined) return parseSaved(await must(deps, [`${backend.name}-save`]));
+  const names = (await existingTables(backend.tablesFile)).sort();
+  const texts = await Promise.all(names.map((name) => must(deps, [`${backend.name}-save`, "-t", name])));
+  return parseSaved(texts.join("\n"));
+}
+
+async function existingTables(file: string): Promise<string[]> {
+  try {
+    return (await readFile(file, "utf8")).split("\n").filter(Boolean);
+  } catch (error) {
+    // A kernel without legacy tables, or whose module was never asked for.
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+    throw error;
+  }
+}
+
+/** Chains of ours in tables iptables cannot read: named, so that a person removes them with nft. */
+async function findUnreadable(
+  deps: HostDeps,
+  backend: Backend,
+  saved: SavedTables,
+  footprint: Footprint,
+): Promise<Leftover[]> {
+  if (saved.unreadable.length === 0) return [];
+  const chains = (await nftChains(deps)).filter(
+    ({ family, table, name }) =>
+      family === backend.nftFamily && saved.unreadable.includes(table) && matches(footprint.chains, name),
+  );
+  return chains.map(({ family, table, name }) => ({
+    kind: "chain",
+    name: `${table} ${name} (nft only, family ${family})`,
+  }));
+}

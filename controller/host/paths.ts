@@ -1,0 +1,50 @@
+import { allowedPaths } from "../../networks/host-ops.ts";
+
+/** Directories that belong to nobody alone: files in them may go, they themselves may not. */
+const sharedDirectories: readonly string[] = ["/etc/cni/net.d", "/opt/cni/bin", "/var/lib/cni"];
+
+export type PathUse = "file" | "directory" | "removableDirectory";
+
+/**
+ * Why a host path is refused, or undefined when it may be used. A file lies below one of the roots; a directory may be
+ * a root itself; one that is to be removed must not be shared with other networks. Looks at the text only: symbolic links
+ * are the business of files.ts.
+ */
+export function pathProblem(path: unknown, use: PathUse, extraPaths: readonly string[]): string | undefined {
+  const bad = malformed(path);
+  if (bad !== undefined) return bad;
+  const text = String(path);
+  const root = rootOf(text, extraPaths);
+  if (root === undefined) return `${text} is outside the directories a host task may touch`;
+  if (use === "file" && text === root) return `${text} is a directory`;
+  if (use === "removableDirectory" && [...sharedDirectories, ...extraPaths].includes(text))
+    return `${text} is shared with other networks`;
+  return undefined;
+}
+
+/** The allowed root a path lies in. */
+export function rootOf(path: string, extraPaths: readonly string[]): string | undefined {
+  return [...allowedPaths, ...extraPaths].find((root) => path === root || path.startsWith(`${root}/`));
+}
+
+/**
+ * Whether a directory may be added to the allowed ones: a CNI directory in an unusual place, such as
+ * /etc/kubernetes/cni/net.d. At least two segments deep and with one that is "cni" or starts with it.
+ */
+export function extraPathProblem(path: unknown): string | undefined {
+  const bad = malformed(path);
+  if (bad !== undefined) return bad;
+  const segments = String(path).slice(1).split("/");
+  if (segments.length < 2 || !segments.some((segment) => segment.startsWith("cni")))
+    return `${String(path)} is not a CNI directory: no part of it starts with "cni"`;
+  return undefined;
+}
+
+function malformed(path: unknown): string | undefined {
+  if (typeof path !== "string" || !path.startsWith("/") || path.length > 1024) return "is not an absolute path";
+  if (/[\u0000-\u001f\u007f]/.test(path)) return "holds a control character";
+  const segments = path.slice(1).split("/");
+  if (segments.some((segment) => segment === "" || segment === "." || segment === ".."))
+    return `${path} holds an empty, "." or ".." segment`;
+  return undefined;
+}

@@ -1,0 +1,31 @@
+import type { CniMigration } from "../../crds/index.ts";
+import { isTrue } from "../../kube/conditions.ts";
+import { strategyOf } from "../../networks/overlays.ts";
+import { next, type Phase } from "./phase.ts";
+
+/** At most one unfinished migration: the oldest. Two of the same second are told apart by UID. */
+export const claim: Phase = {
+  name: "Claim",
+  async run({ migration, scope }) {
+    const first = scope.stores.migrations
+      .list()
+      .filter((m) => !isTrue(m.status?.conditions, "Succeeded"))
+      .sort(byAge)[0];
+    if (first !== undefined && first.metadata.uid !== migration.metadata.uid)
+      return {
+        outcome: "stalled",
+        reason: "AnotherMigrationActive",
+        message: `CniMigration ${first.metadata.name} is not finished; this one begins when it is, or remove it with kubectl delete cnimigration ${migration.metadata.name}`,
+        afterSeconds: 30,
+      };
+    const { source, target } = migration.spec;
+    if (strategyOf(source, target) === undefined)
+      return { outcome: "stalled", reason: "NotSupportedYet", message: `there is no way from ${source} to ${target}` };
+    return next;
+  },
+};
+
+function byAge(a: CniMigration, b: CniMigration): number {
+  const key = (m: CniMigration) => `${m.metadata.creationTimestamp} ${m.metadata.uid}`;
+  return key(a) < key(b) ? -1 : 1;
+}

@@ -1,0 +1,75 @@
+import type { NodeMigration } from "../../crds/index.ts";
+import { isTrue } from "../../kube/conditions.ts";
+import { nodes as nodeResource } from "../../kube/resources.ts";
+import { drainPolicy } from "../drain/policy.ts";
+import { clusterView } from "../node/drain.ts";
+import { taintPatch } from "../nodes.ts";
+import { removeProbes } from "../probes.ts";
+import { spreadPods } from "../spread/engine.ts";
+import { conditionsWith } from "./prepare.ts";
+import { type MigrationContext, type Phase, type PhaseResult } from "./phase.ts";
+
+/** Seconds the final spread may take; what is uneven then stays so. */
+const spreadSeconds = 120;
+
+/** All nodes are done: pods are spread over them again, what the migration needed only for its time goes. */
+export const finishPhase: Phase = {
+  name: "Finish",
+  async run(context) {
+    const waiting = await spread(context);
+    if (waiting !== undefined) return waiting;
+    await untaint(context);
+    await removeProbes(context.scope, context.migration);
+    const { migration, nodeMigrations, scope } = context;
+    const done = nodeMigrations.length;
+    const verified = nodeMigrations.every((nm) => isTrue(nm.status?.conditions, "ConnectivityVerified"));
+    const clean = nodeMigrations.every(isClean);
+    await context.record({
+      conditions: conditionsWith(migration, scope.now(), [
+        ["NodesMigrated", "True", "NodesMigrated", `${done} of ${done} nodes`],
+        ["ConnectivityVerified", verified ? "True" : "Unknown", verified ? "ConnectivityVerified" : "VerifyOff", verified ? "every node was checked after its switch" : "not checked: spec.verify.enabled is false"],
+        ["SourceRemoved", clean ? "True" : "False", clean ? "SourceRemoved" : "LeftoversFound", clean ? `nothing of ${migration.spec.source} is left on the nodes; its objects in the API stay until kubectl cni-migrate finalize` : "kubectl get nodemigrations -o yaml names what is left"],
+      ]),
+    });
+    return {
+      outcome: "finished",
+      reason: "Succeeded",
+      message: `${done} nodes are on ${migration.spec.target}`,
+    };
+  },
+};
+
+function isClean(nodeMigration: NodeMigration): boolean {
+  const { status } = nodeMigration;
+  return isTrue(status?.conditions, "CleanedUp") && (status?.evidence?.leftovers ?? []).length === 0;
+}
+
+/** The last nodes were emptied onto the first: brings replicas back to where they help each other. Never fails a migration. */
+async function spread(context: MigrationContext): Promise<PhaseResult | undefined> {
+  const { migration, scope } = context;
+  const lastDone = context.nodeMigrations
+    .flatMap((nm) => nm.status?.steps?.find((s) => s.name === "Uncordon")?.completionTime ?? [])
+    .sort()
+    .at(-1);
+  const outcome = await spreadPods({
+    client: scope.client,
+    look: () => clusterView(scope),
+    memory: scope.evictions,
+    policy: drainPolicy(migration.spec.drain),
+    clock: scope.clock,
+    nodes: () => scope.stores.nodes.list(),
+    network: migration.spec.target,
+    startedAtMs: Date.parse(lastDone ?? scope.now().toISOString()),
+    disturbedSinceMs: Date.parse(migration.status?.startTime ?? migration.metadata.creationTimestamp ?? ""),
+    timeoutSeconds: spreadSeconds,
+  });
+  if (outcome.state === "done") return undefined;
+  return { outcome: "wait", summary: "Spreading", reason: "Migrating", message: outcome.message, afterSeconds: outcome.nextCheckSeconds };
+}
+
+async function untaint({ nodes, scope }: MigrationContext): Promise<void> {
+  for (const node of nodes) {
+    const patch = taintPatch(node, false);
+    if (patch !== undefined) scope.stores.nodes.put(await scope.client.patch(nodeResource, { name: node.metadata.name }, patch));
+  }
+}

@@ -1,0 +1,155 @@
+import type { CniMigration } from "../../crds/index.ts";
+import { apiVersion, networkLabel } from "../../crds/names.ts";
+import { setCondition } from "../../kube/conditions.ts";
+import { isApiError, isConflict } from "../../kube/errors.ts";
+import type { Condition, Node } from "../../kube/objects.ts";
+import { daemonSets, nodeMigrations, nodes as nodeResource } from "../../kube/resources.ts";
+import type { ApiChange, Network, NetworkFacts } from "../../networks/contract.ts";
+import { networkById } from "../../networks/index.ts";
+import { gatherSnapshot } from "../../networks/snapshot.ts";
+import { ensureNodeChanges, pendingChanges } from "../changes.ts";
+import { guarded, isReady, planNode, taintPatch } from "../nodes.ts";
+import { planContext, selectedNodes, sourceOverrides } from "../plan.ts";
+import { ensureServer, migrationOwner } from "../probes.ts";
+import { type MigrationContext, next, type Phase, type PhaseResult } from "./phase.ts";
+
+/**
+ * Makes both networks known to each other before a node moves: labels, the source's DaemonSets bound to their nodes, the
+ * target's cluster-wide objects, then each node's own. A node has its NodeMigration once it is prepared, so a node that
+ * joins later is prepared by the same pass.
+ */
+export const preparePhase: Phase = {
+  name: "Prepare",
+  async run(context) {
+    await labelNodes(context);
+    const waiting = await prepareCluster(context);
+    if (waiting !== undefined) return waiting;
+    return prepareNodes(context);
+  },
+};
+
+/** Steps in which a node takes pods again. */
+const leaves = new Set(["Uncordon", "Done"]);
+
+/** Every node says which network it is on; those to be moved take new pods last, so that a pod moves about once. */
+async function labelNodes({ migration, nodes, scope, nodeMigrations: existing }: MigrationContext): Promise<void> {
+  const source = migration.spec.source;
+  const target = networkById(migration.spec.target);
+  const selected = new Set(selectedNodes(migration, nodes).map((n) => n.metadata.name));
+  const moved = new Set(existing.filter((nm) => leaves.has(nm.status?.step ?? "Pending")).map((nm) => nm.spec.nodeName));
+  for (const node of nodes) {
+    const labels = { [networkLabel]: source, ...target.nodeLabels("out") };
+    const unlabelled = node.metadata.labels?.[networkLabel] === undefined;
+    const name = node.metadata.name;
+    const taint = selected.has(name) && !moved.has(name) ? taintPatch(node, true) : undefined;
+    if (!unlabelled && taint === undefined) continue;
+    const patch = guarded(node, { ...(unlabelled ? { metadata: { labels } } : {}), ...(taint === undefined ? {} : { spec: taint["spec"] }) });
+    scope.stores.nodes.put(await scope.client.patch(nodeResource, { name }, patch));
+  }
+}
+
+/** Done once: how each change is taken back is in status.undo before the first one is made. */
+async function prepareCluster(context: MigrationContext): Promise<PhaseResult | undefined> {
+  const { migration, nodes, scope } = context;
+  if (hasCondition(migration, "NodesMigrated")) return undefined;
+  const plan = planContext(migration, nodes);
+  const target = networkById(migration.spec.target);
+  const changes = [...target.prepare(plan), ...bindSource(plan.source)];
+  const pending = await pendingChanges(scope.client, changes);
+  const known = context.migration.status?.undo ?? [];
+  const fresh = pending.filter((p) => !known.some((u) => u.kind === p.undo.kind && u.name === p.undo.name && u.namespace === p.undo.namespace));
+  if (fresh.length > 0)
+    await context.record({
+      undo: [...known, ...fresh.map((p) => p.undo)],
+      startTime: migration.status?.startTime ?? scope.now().toISOString(),
+    });
+  for (const change of pending) await change.perform();
+  const message = `${target.displayName} is installed and bound to nodes labelled ${networkLabel}=${target.id}`;
+  await context.record({
+    startTime: context.migration.status?.startTime ?? scope.now().toISOString(),
+    conditions: conditionsWith(context.migration, scope.now(), [
+      ["TargetInstalled", "True", "TargetInstalled", message],
+      ["NodesMigrated", "False", "Migrating", "no node has moved yet"],
+    ]),
+  });
+  return undefined;
+}
+
+/**
+ * The source stays on nodes that carry its label. OnDelete goes with it in one write: the changed template must restart
+ * nothing, it only lets the agent's pods leave nodes that no longer match.
+ */
+function bindSource(source: NetworkFacts): ApiChange[] {
+  return source.agent.daemonSets.map((name) => ({
+    change: "merge",
+    resource: daemonSets,
+    key: { name, namespace: source.agent.namespace },
+    patch: {
+      spec: {
+        updateStrategy: { type: "OnDelete", rollingUpdate: null },
+        template: { spec: { nodeSelector: { [networkLabel]: source.network } } },
+      },
+    },
+  }));
+}
+
+async function prepareNodes(context: MigrationContext): Promise<PhaseResult> {
+  const { migration, scope } = context;
+  const prepared = new Map(context.nodeMigrations.map((nm) => [nm.spec.nodeName, nm]));
+  const fresh = selectedNodes(migration, context.nodes).filter((node) => !prepared.has(node.metadata.name));
+  if (fresh.length === 0) return next;
+  const facts = await sourceFacts(context);
+  const target = networkById(migration.spec.target);
+  const waiting: string[] = [];
+  for (const node of fresh) {
+    const name = node.metadata.name;
+    if (!isReady(node)) waiting.push(`node ${name} is not Ready`);
+    else if (facts?.vteps[name] === undefined) waiting.push(`${migration.spec.source} is not up on node ${name} yet`);
+    else await prepareNode(context, facts, target, node);
+  }
+  if (waiting.length === 0 || context.nodeMigrations.length > 0) return next;
+  return { outcome: "wait", summary: "Preparing", reason: "NodeNotReady", message: waiting.slice(0, 3).join(", "), afterSeconds: 10 };
+
+  async function sourceFacts({ nodes }: MigrationContext): Promise<NetworkFacts | undefined> {
+    const snapshot = await gatherSnapshot(scope.client, {});
+    const found = networkById(migration.spec.source).detect(snapshot, sourceOverrides(migration.spec));
+    return found.state === "found" ? { ...planContext(migration, nodes).source, vteps: found.facts.vteps } : undefined;
+  }
+}
+
+async function prepareNode(context: MigrationContext, source: NetworkFacts, target: Network, node: Node): Promise<void> {
+  const { migration, nodes, scope } = context;
+  const plan = { ...planContext(migration, nodes, source.vteps), source };
+  await ensureNodeChanges(scope.client, target.prepareNode(plan, planNode(node)));
+  if (migration.spec.verify?.enabled !== false) await ensureServer(scope, migration, node.metadata.name, source.network);
+  const { name, uid } = node.metadata;
+  try {
+    const made = await scope.client.create(nodeMigrations, {
+      apiVersion,
+      kind: "NodeMigration",
+      metadata: { name, ownerReferences: [migrationOwner(migration)] },
+      spec: { migrationName: migration.metadata.name, nodeName: name, nodeUID: uid ?? "", direction: migration.spec.direction ?? "Forward" },
+    });
+    scope.stores.nodeMigrations.put(made);
+  } catch (error) {
+    // One of this name that is ours already only means that the store is behind.
+    if (!isApiError(error, "AlreadyExists") && !isConflict(error)) throw error;
+  }
+}
+
+export function hasCondition(migration: CniMigration, type: string): boolean {
+  return migration.status?.conditions?.some((c) => c.type === type) ?? false;
+}
+
+/** Conditions after setting a few: [type, status, reason, message]. */
+export function conditionsWith(
+  migration: CniMigration,
+  now: Date,
+  changes: readonly (readonly [string, Condition["status"], string, string])[],
+): NonNullable<NonNullable<CniMigration["status"]>["conditions"]> {
+  return changes.reduce(
+    (all, [type, status, reason, message]) =>
+      setCondition(all, { type, status, reason, message, observedGeneration: migration.metadata.generation ?? 0 }, now),
+    (migration.status?.conditions ?? []) as Condition[],
+  );
+}

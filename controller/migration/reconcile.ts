@@ -1,0 +1,143 @@
+import type { CniMigration } from "../../crds/index.ts";
+import { isTrue } from "../../kube/conditions.ts";
+import { isConflict } from "../../kube/errors.ts";
+import { cniMigrations } from "../../kube/resources.ts";
+import { patchStatus } from "../../kube/status.ts";
+import { MigrationError } from "../errors.ts";
+import { asMigrationError } from "../node/reconcile.ts";
+import { selectedNodes } from "../plan.ts";
+import type { Scope } from "../scope.ts";
+import { claim } from "./claim.ts";
+import { finishPhase } from "./finish.ts";
+import type { MigrationContext, Phase, PhaseResult } from "./phase.ts";
+import { preflightPhase } from "./preflight.ts";
+import { conditionsWith, preparePhase } from "./prepare.ts";
+import { countNodes, rolloutPhase } from "./rollout.ts";
+import { targetPhase } from "./target.ts";
+
+/** The whole of a migration, in order. A phase that holds is passed over at every pass. */
+export const phases: readonly Phase[] = [claim, preflightPhase, targetPhase, preparePhase, rolloutPhase, finishPhase];
+
+/** Carries one migration as far as it goes now. Guarded writes only; a conflict means: look again. */
+export async function reconcileMigration(scope: Scope, name: string): Promise<void | { afterSeconds: number }> {
+  const migration = scope.stores.migrations.get({ name });
+  if (migration === undefined || migration.metadata.deletionTimestamp !== undefined) return;
+  const context = contextOf(scope, migration);
+  if (isFinished(context)) return;
+  try {
+    const result = await runPhases(context);
+    await conclude(context, result);
+    return "afterSeconds" in result && result.afterSeconds !== undefined ? { afterSeconds: result.afterSeconds } : undefined;
+  } catch (error) {
+    if (isConflict(error)) return { afterSeconds: 0.2 };
+    throw error;
+  }
+}
+
+function contextOf(scope: Scope, migration: CniMigration): MigrationContext {
+  const mine = scope.stores.nodeMigrations
+    .list()
+    .filter((nm) => nm.metadata.ownerReferences?.some((ref) => ref.uid === migration.metadata.uid));
+  const context: MigrationContext = {
+    scope,
+    migration,
+    nodes: scope.stores.nodes.list(),
+    nodeMigrations: mine,
+    async record(status) {
+      const { migration: current } = context;
+      context.migration = await patchStatus(scope.client, cniMigrations, current, { ...current.status, ...status });
+      scope.stores.migrations.put(context.migration);
+    },
+  };
+  return context;
+}
+
+/** Nothing to do until the spec changes or a node comes that is to be moved. */
+function isFinished({ migration, nodes, nodeMigrations }: MigrationContext): boolean {
+  if (!isTrue(migration.status?.conditions, "Succeeded")) return false;
+  if (migration.status?.observedGeneration !== migration.metadata.generation) return false;
+  return selectedNodes(migration, nodes).length === nodeMigrations.filter((nm) => nm.status?.step === "Done").length;
+}
+
+async function runPhases(context: MigrationContext): Promise<PhaseResult> {
+  for (const phase of phases) {
+    try {
+      const result = await phase.run(context);
+      if (result.outcome !== "next") return result;
+    } catch (error) {
+      const known = asMigrationError(error);
+      if (known === undefined) throw error;
+      return fromError(known, phase);
+    }
+  }
+  throw new Error("the last phase did not conclude");
+}
+
+function fromError(error: MigrationError, phase: Phase): PhaseResult {
+  const { reason, text: message } = error;
+  const afterSeconds = error.retryAfterSeconds ?? 30;
+  if (error.kind === "wait" || error.kind === "retry")
+    return { outcome: "wait", summary: phase.name, reason, message, afterSeconds };
+  return { outcome: "stalled", reason, message, afterSeconds };
+}
+
+/** Status is a view of what was seen; written only when it differs, announced once. */
+async function conclude(context: MigrationContext, result: PhaseResult): Promise<void> {
+  const { scope, migration } = context;
+  await context.record(statusOf(contextOf(scope, migration), result));
+  if (context.migration.metadata.resourceVersion !== migration.metadata.resourceVersion) announce(context, migration, result);
+}
+
+/** The derived part of status: counts, summary, the three conditions kubectl and kstatus go by. Pure. */
+export function statusOf({ migration, nodes, nodeMigrations, scope }: MigrationContext, result: PhaseResult): Partial<NonNullable<CniMigration["status"]>> {
+  if (result.outcome === "next") return {};
+  const now = scope.now();
+  const selected = selectedNodes(migration, nodes);
+  const counts = countNodes(selected, nodes.length, nodeMigrations);
+  const { reason, message } = result;
+  const conditions = {
+    wait: [
+      ["Stalled", "False", "Progressing", ""],
+      ["Reconciling", "True", reason, message],
+      ["Succeeded", "Unknown", reason, message],
+    ],
+    stalled: [
+      ["Stalled", "True", reason, message],
+      ["Reconciling", "False", reason, message],
+      ["Succeeded", "False", reason, message],
+    ],
+    finished: [
+      ["Stalled", "False", "Succeeded", ""],
+      ["Reconciling", "False", "Succeeded", ""],
+      ["Succeeded", "True", reason, message],
+    ],
+  } as const;
+  return {
+    observedGeneration: migration.metadata.generation ?? 0,
+    nodes: counts,
+    progress: `${counts.migrated}/${selected.length}`,
+    summary: result.outcome === "wait" ? result.summary : result.outcome === "stalled" ? "Stalled" : "Succeeded",
+    message,
+    ...(result.outcome === "finished" ? { completionTime: migration.status?.completionTime ?? now.toISOString() } : {}),
+    conditions: conditionsWith(migration, now, conditions[result.outcome]),
+  };
+}
+
+function announce(context: MigrationContext, before: CniMigration, result: PhaseResult): void {
+  const { scope, migration } = context;
+  if (result.outcome === "next") return;
+  const { reason, message } = result;
+  const facts = { migration: migration.metadata.name, reason, message };
+  const same = before.status?.summary === migration.status?.summary;
+  if (same && result.outcome === "wait") {
+    scope.log.debug(facts, "migration goes on");
+    return;
+  }
+  scope.log[result.outcome === "stalled" ? "error" : "info"](facts, `migration ${result.outcome}`);
+  void scope.events.event(migration, {
+    type: result.outcome === "stalled" ? "Warning" : "Normal",
+    reason,
+    action: migration.status?.summary ?? "Reconcile",
+    note: message,
+  });
+}

@@ -1,0 +1,126 @@
+import type { NodeMigration } from "../../crds/index.ts";
+import { isTrue } from "../../kube/conditions.ts";
+import { isConflict } from "../../kube/errors.ts";
+import type { Node } from "../../kube/objects.ts";
+import { nodeMigrations } from "../../kube/resources.ts";
+import { patchStatus } from "../../kube/status.ts";
+import { batchLimit, inOrder, isReady } from "../nodes.ts";
+import { selectedNodes } from "../plan.ts";
+import { type MigrationContext, next, type Phase } from "./phase.ts";
+
+export interface Counts {
+  total: number;
+  pending: number;
+  inProgress: number;
+  migrated: number;
+  failed: number;
+  skipped: number;
+}
+
+type Place = "pending" | "inProgress" | "migrated" | "failed";
+
+function placeOf(nodeMigration: NodeMigration): Place {
+  if (isTrue(nodeMigration.status?.conditions, "Stalled")) return "failed";
+  const step = nodeMigration.status?.step ?? "Pending";
+  return step === "Done" ? "migrated" : step === "Pending" ? "pending" : "inProgress";
+}
+
+/** Where the nodes are; they add up to total. */
+export function countNodes(selected: readonly Node[], all: number, nodeMigrations: readonly NodeMigration[]): Counts {
+  const places = nodeMigrations.map(placeOf);
+  const of = (place: Place) => places.filter((p) => p === place).length;
+  const counts = { inProgress: of("inProgress"), migrated: of("migrated"), failed: of("failed") };
+  const known = counts.inProgress + counts.migrated + counts.failed;
+  return { total: all, pending: selected.length - known, ...counts, skipped: all - selected.length };
+}
+
+/** The nodes that may begin now, in their order. Pure. */
+export function admit(input: {
+  nodes: readonly Node[];
+  nodeMigrations: readonly NodeMigration[];
+  nodeOrder: readonly string[];
+  limit: number;
+  /** Nodes that may be done before it pauses by itself. */
+  pauseAfter: number | undefined;
+}): NodeMigration[] {
+  const byName = new Map(input.nodeMigrations.map((nm) => [nm.spec.nodeName, nm]));
+  const places = input.nodeMigrations.map(placeOf);
+  if (places.includes("failed")) return [];
+  const inProgress = places.filter((p) => p === "inProgress").length;
+  const migrated = places.filter((p) => p === "migrated").length;
+  const room = Math.min(input.limit - inProgress, (input.pauseAfter ?? Number.POSITIVE_INFINITY) - migrated - inProgress);
+  return inOrder(input.nodes, input.nodeOrder)
+    .filter(isReady)
+    .map((node) => byName.get(node.metadata.name))
+    .filter((nm) => nm !== undefined)
+    .filter((nm) => placeOf(nm) === "pending")
+    .slice(0, Math.max(0, room));
+}
+
+/** Lets nodes begin, never more at a time than batchSize; one that failed stops the line. */
+export const rolloutPhase: Phase = {
+  name: "Rollout",
+  async run(context) {
+    const { migration, scope } = context;
+    const selected = selectedNodes(migration, context.nodes);
+    const counts = countNodes(selected, context.nodes.length, context.nodeMigrations);
+    const name = migration.metadata.name;
+    if (selected.length === 0)
+      return { outcome: "stalled", reason: "NoNodes", message: "spec.nodeSelector matches no node; correct it or remove it", afterSeconds: 30 };
+    if (counts.failed > 0) return failedNode(context.nodeMigrations);
+    if (counts.migrated === selected.length) return next;
+    if (migration.spec.paused === true)
+      return { outcome: "wait", summary: "Paused", reason: "Paused", message: `paused with ${counts.migrated} of ${selected.length} nodes done; kubectl cni-migrate resume ${name}` };
+    const admitted = admit({
+      nodes: selected,
+      nodeMigrations: context.nodeMigrations,
+      nodeOrder: migration.spec.nodeOrder ?? [],
+      limit: batchLimit(migration.spec.batchSize ?? 1, selected.length),
+      pauseAfter: migration.spec.pauseAfter,
+    });
+    for (const nodeMigration of admitted) await begin(context, nodeMigration);
+    const moving = [...context.nodeMigrations.filter((nm) => placeOf(nm) === "inProgress"), ...admitted];
+    if (moving.length > 0)
+      return { outcome: "wait", summary: "Migrating", reason: "Migrating", message: moving.map(progressOf).sort().slice(0, 3).join(", ") };
+    if (migration.spec.pauseAfter !== undefined && counts.migrated >= migration.spec.pauseAfter)
+      return { outcome: "wait", summary: "Paused", reason: "Paused", message: `paused after ${counts.migrated} nodes as spec.pauseAfter asks; raise or remove it to go on` };
+    const notReady = inOrder(selected).filter((n) => !isReady(n)).map((n) => n.metadata.name);
+    return { outcome: "wait", summary: "Migrating", reason: "NodeNotReady", message: `waiting for nodes to be Ready: ${notReady.slice(0, 3).join(", ")}`, afterSeconds: 15 };
+  },
+};
+
+function failedNode(all: readonly NodeMigration[]): { outcome: "stalled"; reason: string; message: string } {
+  const failed = all.filter((nm) => placeOf(nm) === "failed").sort((a, b) => (a.spec.nodeName < b.spec.nodeName ? -1 : 1));
+  const [first] = failed;
+  const stalled = first?.status?.conditions?.find((c) => c.type === "Stalled");
+  const more = failed.length > 1 ? ` (and ${failed.length - 1} more nodes)` : "";
+  return {
+    outcome: "stalled",
+    reason: "NodeFailed",
+    message: `node ${first?.spec.nodeName} failed in ${first?.status?.step}: ${stalled?.message ?? ""}${more}`,
+  };
+}
+
+function progressOf(nodeMigration: NodeMigration): string {
+  const step = nodeMigration.status?.step ?? "Pending";
+  return `node ${nodeMigration.spec.nodeName} ${step === "Pending" ? "begins" : `in ${step}`}`;
+}
+
+/** The step pointer leaves Pending: from here on the node's own reconciler carries it. */
+async function begin({ scope }: MigrationContext, nodeMigration: NodeMigration): Promise<void> {
+  const now = scope.now().toISOString();
+  try {
+    const written = await patchStatus(scope.client, nodeMigrations, nodeMigration, {
+      ...nodeMigration.status,
+      step: "Cordon",
+      direction: nodeMigration.spec.direction ?? "Forward",
+      steps: [{ name: "Cordon", startTime: now }],
+      summary: "Cordon",
+      message: "begins",
+    });
+    scope.stores.nodeMigrations.put(written);
+    scope.log.info({ node: nodeMigration.spec.nodeName, migration: nodeMigration.spec.migrationName }, "node begins");
+  } catch (error) {
+    if (!isConflict(error)) throw error;
+  }
+}

@@ -1,0 +1,38 @@
+import { networkLabel } from "../../crds/names.ts";
+import type { DaemonSet } from "../../kube/objects.ts";
+import type { AgentRef, NetworkId } from "../../networks/contract.ts";
+import { networkById } from "../../networks/index.ts";
+import type { UnknownObject } from "../../kube/types.ts";
+import { next, type Phase } from "./phase.ts";
+
+/**
+ * The target's own manifests are applied by the plugin with the user's rights; here they are only recognised: the DaemonSet
+ * whose pods are bound to nodes of the target by our label.
+ */
+export const targetPhase: Phase = {
+  name: "Target",
+  async run(context) {
+    const { migration, scope } = context;
+    if (migration.status?.facts?.targetAgent !== undefined) return next;
+    const { target } = migration.spec;
+    const agent = findAgent(scope.stores.daemonSets.list(), target);
+    if (agent === undefined)
+      return {
+        outcome: "wait",
+        summary: "AwaitingTarget",
+        reason: "AwaitingTarget",
+        message: `no DaemonSet of ${networkById(target).displayName} bound to ${networkLabel}=${target} yet; kubectl cni-migrate start --target ${target} -f <manifests> applies it`,
+        afterSeconds: 15,
+      };
+    await context.record({ facts: { ...migration.status?.facts, targetAgent: agent } });
+    return next;
+  },
+};
+
+function findAgent(daemonSets: readonly DaemonSet[], target: NetworkId): AgentRef | undefined {
+  const bound = daemonSets.filter((ds) => ds.spec.template.spec.nodeSelector?.[networkLabel] === target);
+  if (bound.length === 0) return undefined;
+  const network = networkById(target);
+  if (network.checkManifests(bound as unknown as UnknownObject[]).some((f) => f.severity === "blocker")) return undefined;
+  return network.agentOf(bound as unknown as UnknownObject[]);
+}

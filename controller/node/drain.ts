@@ -1,0 +1,72 @@
+import type { ClusterView } from "../drain/cluster.ts";
+import { type DrainOutcome, drainNode, recycle } from "../drain/engine.ts";
+import { drainPolicy } from "../drain/policy.ts";
+import { ensureServer, removeServer } from "../probes.ts";
+import type { Scope } from "../scope.ts";
+import { done, type NodeContext, type StepResult } from "./context.ts";
+
+/** Moves the node's pods elsewhere, one Ready replica of an owner at a time. */
+export async function drain(context: NodeContext): Promise<StepResult> {
+  const outcome = await drainNode(sweepInput(context));
+  return resultOf(outcome, "Drained", "no pod that has to move is left");
+}
+
+/** After the switch: pods that were on the node before it are made anew, DaemonSets' included. */
+export async function recyclePods(context: NodeContext): Promise<StepResult> {
+  const { scope, migration, node, from, to } = context;
+  const pods = context.nodeMigration.status?.recycle ?? [];
+  await removeServer(scope, migration, node.metadata.name, from.id);
+  if (migration.spec.verify?.enabled !== false) await ensureServer(scope, migration, node.metadata.name, to.id);
+  const outcome = await recycle({ ...sweepInput(context), pods });
+  return resultOf(outcome, "PodsRestarted", "every pod on the node has its address from the new network");
+}
+
+export function clusterView(scope: Scope): ClusterView {
+  const { pods, services, replicaSets, statefulSets, budgets } = scope.stores;
+  return {
+    pods: pods.list(),
+    services: services.list(),
+    workloads: [...replicaSets.list(), ...statefulSets.list()],
+    budgets: budgets.list(),
+  };
+}
+
+function sweepInput(context: NodeContext) {
+  const { scope, migration, node, stepStartedAt } = context;
+  return {
+    client: scope.client,
+    look: () => clusterView(scope),
+    memory: scope.evictions,
+    policy: drainPolicy(migration.spec.drain),
+    clock: scope.clock,
+    node: node.metadata.name,
+    startedAtMs: stepStartedAt.getTime(),
+    draining: drainingNodes(scope),
+  };
+}
+
+/** Every node that drains now: a batch shares one rule about replicas. */
+function drainingNodes(scope: Scope): { node: string; startedAtMs: number }[] {
+  return scope.stores.nodeMigrations.list().flatMap((nm) => {
+    const started = nm.status?.steps?.find((s) => s.name === "Drain")?.startTime;
+    if (nm.status?.step !== "Drain" || started === undefined) return [];
+    return [{ node: nm.spec.nodeName, startedAtMs: Date.parse(started) }];
+  });
+}
+
+function resultOf(outcome: DrainOutcome, reason: string, message: string): StepResult {
+  if (outcome.state === "done") {
+    const stay = outcome.left.length;
+    return done(reason, stay === 0 ? message : `${message}; ${stay} stay as spec.drain.ignore asks`);
+  }
+  const blocker = outcome.pending.find((p) => p.blockedBy !== undefined)?.blockedBy;
+  const status = {
+    drain: { pending: outcome.pending },
+    ...(blocker === undefined ? {} : { blockedBy: blocker.slice(0, 1024) }),
+  };
+  if (outcome.state === "waiting")
+    return { outcome: "wait", reason: outcome.reason, message: outcome.message, status, afterSeconds: outcome.nextCheckSeconds };
+  const { error } = outcome;
+  if (error.kind === "wait") throw error;
+  return { outcome: "failed", reason: error.reason, message: error.message, ...(error.hint === undefined ? {} : { hint: error.hint }), status };
+}

@@ -1,0 +1,110 @@
+import { probePort, systemNamespace } from "../../crds/names.ts";
+import { isApiError } from "../../kube/errors.ts";
+import type { Pod } from "../../kube/objects.ts";
+import { pods } from "../../kube/resources.ts";
+import { durationSeconds } from "../drain/policy.ts";
+import { MigrationError } from "../errors.ts";
+import { shortHash } from "../hash.ts";
+import { oneShotProbePod, parseProbeReport } from "../probe/pods.ts";
+import type { ProbeCheck, ProbePeer, ProbeSpec } from "../probe/spec.ts";
+import { ensureServer, peerOf, peersOf, probeToken, serviceCheck } from "../probes.ts";
+import { ownerOf } from "../tasks.ts";
+import { done, type NodeContext, type StepResult, wait } from "./context.ts";
+
+/** Seconds a probe has for all its checks, within spec.verify.timeout. */
+const probeSeconds = 20;
+
+/**
+ * Tries, from a pod on the switched node and from the node itself, all that has to work: pods and nodes of both networks both
+ * ways, a Service, DNS, the API server, full-size packets, the source address a peer sees.
+ */
+export async function verify(context: NodeContext): Promise<StepResult> {
+  const settings = context.migration.spec.verify;
+  if (settings?.enabled === false) return done("VerifyOff", "not checked: spec.verify.enabled is false");
+  const { scope, migration, node, to } = context;
+  const server = await ensureServer(scope, migration, node.metadata.name, to.id);
+  const own = server === undefined ? undefined : peerOf(server, node);
+  const peers = peersOf(scope, node);
+  const fromPod = await probe(context, "pod", peers);
+  const fromNode = own === undefined ? undefined : await probe(context, "node", [own, ...peers]);
+  const limit = durationSeconds(settings?.timeout ?? "2m");
+  const seconds = (scope.now().getTime() - context.stepStartedAt.getTime()) / 1000;
+  if (fromPod === undefined || fromNode === undefined) {
+    if (seconds <= limit) return wait("Verifying", "probing the network from the node and from a pod on it");
+    return failed(context, `the probes on node ${node.metadata.name} did not end within ${limit} s`, []);
+  }
+  const checks = [...fromPod, ...fromNode];
+  const bad = checks.filter((check) => !check.ok);
+  if (bad.length > 0) return failed(context, describe(bad), checks);
+  return done("ConnectivityVerified", `${checks.length} checks passed`, { evidence: evidence(context, checks) });
+}
+
+/** The probe's checks; undefined while it runs. A probe that cannot say anything is an error of its own. */
+async function probe(context: NodeContext, network: ProbeSpec["network"], peers: ProbePeer[]): Promise<ProbeCheck[] | undefined> {
+  const name = probeName(context, network);
+  const pod = context.scope.stores.pods.get({ name, namespace: systemNamespace }) ?? (await startProbe(context, name, network, peers));
+  if (pod === undefined) return undefined;
+  const state = parseProbeReport(pod);
+  if (state.state === "done") return state.report.checks;
+  if (state.state === "failed" || (state.state === "waiting" && state.stuck))
+    throw new MigrationError("ConnectivityFailed", `pod ${systemNamespace}/${name} could not probe: ${state.message}`, {
+      kind: "stalled",
+      object: `pod ${systemNamespace}/${name}`,
+      hint: `then kubectl cni-migrate retry ${context.node.metadata.name}`,
+    });
+  return undefined;
+}
+
+async function startProbe(context: NodeContext, name: string, network: ProbeSpec["network"], peers: ProbePeer[]): Promise<Pod | undefined> {
+  const { scope, migration, plan, node, planNode } = context;
+  const service = serviceCheck(scope);
+  const external = migration.spec.verify?.externalTarget;
+  const spec: ProbeSpec = {
+    node: node.metadata.name,
+    nodeIP: planNode.internalIPs[0] ?? "",
+    network,
+    peers,
+    port: probePort,
+    token: probeToken(migration),
+    mtu: plan.overlay.mtu,
+    api: true,
+    deadlineSeconds: probeSeconds,
+    ...(service === undefined ? {} : { service }),
+    ...(network === "pod" ? { dns: "kubernetes.default.svc" } : {}),
+    ...(external === undefined ? {} : { external }),
+  };
+  const wanted = oneShotProbePod({ name, namespace: systemNamespace, image: scope.image, owner: ownerOf(context.nodeMigration), spec });
+  try {
+    const made = await scope.client.create(pods, wanted);
+    scope.stores.pods.put(made);
+    return made;
+  } catch (error) {
+    if (isApiError(error, "AlreadyExists")) return undefined;
+    throw error;
+  }
+}
+
+function probeName({ nodeMigration, node, uid }: NodeContext, network: string): string {
+  const attempt = `${uid}/${nodeMigration.spec.direction}/${nodeMigration.status?.attempts ?? 0}`;
+  return `verify-${network}-${node.metadata.name.replace(/[^a-z0-9-]/g, "-").slice(0, 40)}-${shortHash(attempt)}`;
+}
+
+function failed(context: NodeContext, message: string, checks: readonly ProbeCheck[]): StepResult {
+  return {
+    outcome: "failed",
+    reason: "ConnectivityFailed",
+    message,
+    hint: `mend the path, then kubectl cni-migrate retry ${context.node.metadata.name}`,
+    status: { evidence: evidence(context, checks) },
+  };
+}
+
+function describe(bad: readonly ProbeCheck[]): string {
+  const shown = bad.slice(0, 3).map((check) => `${check.path} (${check.kind}): ${check.detail}`);
+  return `${bad.length} paths fail: ${shown.join("; ")}${bad.length > 3 ? ` and ${bad.length - 3} more` : ""}`;
+}
+
+function evidence(context: NodeContext, checks: readonly ProbeCheck[]) {
+  const list = checks.map(({ path, kind, ok, detail }) => ({ path: `${path} (${kind})`.slice(0, 512), ok, detail: detail.slice(0, 2048) }));
+  return { ...context.nodeMigration.status?.evidence, checks: list.slice(0, 200) };
+}

@@ -1,0 +1,74 @@
+import type { NodeMigration, StepName } from "../../crds/index.ts";
+import { setCondition } from "../../kube/conditions.ts";
+import type { Condition } from "../../kube/objects.ts";
+import type { MigrationError } from "../errors.ts";
+import type { NodeStatus, NodeStep } from "./context.ts";
+
+/** How a pass ended, for the status. */
+export type Outcome =
+  | { kind: "done"; reason: string; message: string; next: StepName }
+  | { kind: "wait"; reason: string; message: string }
+  | { kind: "failed"; reason: string; message: string };
+
+/** Status after a pass over `step`. Pure: same input, same output; a status that says the same is not written again. */
+export function statusAfter(
+  nodeMigration: NodeMigration,
+  step: NodeStep,
+  outcome: Outcome,
+  seen: Partial<NodeStatus>,
+  now: Date,
+): NodeStatus {
+  const before: NodeStatus = nodeMigration.status ?? {};
+  const generation = nodeMigration.metadata.generation ?? 0;
+  const set = (conditions: Condition[], type: string, status: Condition["status"], reason: string, message: string) =>
+    setCondition(conditions, { type, status, reason, message, observedGeneration: generation }, now);
+
+  let conditions: Condition[] = [...((before.conditions ?? []) as Condition[])];
+  const status: NodeStatus = { ...before, ...seen, observedGeneration: generation };
+  if (seen.drain === undefined) delete status.drain;
+  if (seen.blockedBy === undefined) delete status.blockedBy;
+  switch (outcome.kind) {
+    case "done": {
+      if (step.condition !== undefined) conditions = set(conditions, step.condition, "True", outcome.reason, outcome.message);
+      const finished = outcome.next === "Done";
+      conditions = set(conditions, "Stalled", "False", "Progressing", "");
+      conditions = finished
+        ? set(conditions, "Reconciling", "False", "Succeeded", "")
+        : set(conditions, "Reconciling", "True", "Progressing", `${outcome.next} begins`);
+      if (finished) conditions = set(conditions, "Succeeded", "True", "Succeeded", "the node is on its new network");
+      status.step = outcome.next;
+      status.steps = [
+        ...(before.steps ?? []).map((s) =>
+          s.name === step.name && s.completionTime === undefined ? { ...s, completionTime: now.toISOString() } : s,
+        ),
+        ...(finished ? [] : [{ name: outcome.next, startTime: now.toISOString() }]),
+      ];
+      status.summary = finished ? "Done" : outcome.next;
+      status.message = outcome.message;
+      break;
+    }
+    case "wait":
+      conditions = set(conditions, "Stalled", "False", "Progressing", "");
+      conditions = set(conditions, "Reconciling", "True", outcome.reason, outcome.message);
+      status.summary = step.name;
+      status.message = outcome.message;
+      break;
+    case "failed":
+      if (step.condition !== undefined)
+        conditions = set(conditions, step.condition, "False", outcome.reason, outcome.message);
+      conditions = set(conditions, "Stalled", "True", outcome.reason, outcome.message);
+      conditions = set(conditions, "Reconciling", "False", outcome.reason, outcome.message);
+      conditions = set(conditions, "Succeeded", "False", outcome.reason, outcome.message);
+      status.summary = "Stalled";
+      status.message = outcome.message;
+      break;
+  }
+  status.conditions = conditions as NonNullable<NodeStatus["conditions"]>;
+  return status;
+}
+
+/** The outcome a MigrationError stands for. */
+export function outcomeOf(error: MigrationError): Outcome {
+  const kind = error.kind === "stalled" || error.kind === "usage" ? "failed" : "wait";
+  return { kind, reason: error.reason, message: error.text };
+}

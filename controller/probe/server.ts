@@ -1,0 +1,105 @@
+import { createSocket, type Socket } from "node:dgram";
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { isIP } from "node:net";
+import { askWho, plainAddress, reach, reasonOf, tokenHeader, type Who } from "./wire.ts";
+
+/** What a server answers to "call back": whether it got through, and who answered. */
+export interface CallBack {
+  ok: boolean;
+  detail: string;
+  who?: Who;
+}
+
+export interface ProbeServer {
+  port: number;
+  close(): Promise<void>;
+}
+
+interface Options {
+  /** 0: any free one. */
+  port: number;
+  node: string;
+  pod: string;
+  /** Callers without it are not called back, so that the server is no way around network policies. */
+  token: string;
+}
+
+const maxBodyBytes = 4 * 1024 * 1024;
+const maxCallBackMs = 5_000;
+
+/**
+ * Answers probes on one TCP and UDP port: GET /who tells the server's name and the address it saw; POST /echo gives the
+ * body back; POST /call-back?host=&port=&ms=&expect=who|any connects to the caller's side; a datagram is sent back as it came.
+ */
+export async function startProbeServer(options: Options): Promise<ProbeServer> {
+  const server = createServer((request, response) => {
+    answer(options, request, response).catch((error) => response.destroy(error));
+  });
+  server.keepAliveTimeout = 1;
+  server.listen(options.port);
+  await once(server, "listening");
+  const { port, family } = server.address() as AddressInfo;
+  const datagrams = await bindEcho(port, family === "IPv6" ? "udp6" : "udp4");
+  return { port, close: () => closeAll(server, datagrams) };
+}
+
+async function bindEcho(port: number, type: "udp4" | "udp6"): Promise<Socket> {
+  const socket = createSocket(type);
+  // A datagram that cannot be sent back is one its sender will miss: that is what the sender reports.
+  socket.on("message", (message, from) => socket.send(message, from.port, from.address, () => {}));
+  socket.bind(port);
+  await once(socket, "listening");
+  return socket;
+}
+
+async function closeAll(server: Server, datagrams: Socket): Promise<void> {
+  datagrams.close();
+  server.closeAllConnections();
+  server.close();
+  await once(server, "close");
+}
+
+async function answer(options: Options, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const url = new URL(request.url ?? "/", "http://probe");
+  if (url.pathname === "/who") return reply(response, 200, whoIs(options, request));
+  if (url.pathname === "/echo" && request.method === "POST") return echo(request, response);
+  if (url.pathname === "/call-back" && request.method === "POST") {
+    if (request.headers[tokenHeader] !== options.token)
+      return reply(response, 403, { ok: false, detail: "wrong token" });
+    return reply(response, 200, await callBack(url.searchParams));
+  }
+  reply(response, 404, { error: "not found" });
+}
+
+function whoIs({ node, pod }: Options, request: IncomingMessage): Who {
+  return { node, pod, peer: plainAddress(request.socket.remoteAddress) };
+}
+
+function echo(request: IncomingMessage, response: ServerResponse): void {
+  if (Number(request.headers["content-length"] ?? maxBodyBytes + 1) > maxBodyBytes)
+    return reply(response, 413, { error: "too long" });
+  response.writeHead(200, { "content-length": request.headers["content-length"] });
+  request.pipe(response);
+}
+
+async function callBack(query: URLSearchParams): Promise<CallBack> {
+  const host = query.get("host") ?? "";
+  const port = Number(query.get("port"));
+  const timeoutMs = Math.min(Number(query.get("ms")) || maxCallBackMs, maxCallBackMs);
+  if (isIP(host) === 0 || !(port > 0 && port < 65_536))
+    return { ok: false, detail: "host is no address or port no port" };
+  try {
+    if (query.get("expect") === "any") return { ok: true, detail: await reach(host, port, timeoutMs) };
+    const who = await askWho(host, port, timeoutMs);
+    return { ok: true, detail: `answered by ${who.pod}`, who };
+  } catch (error) {
+    return { ok: false, detail: reasonOf(error) };
+  }
+}
+
+function reply(response: ServerResponse, status: number, body: unknown): void {
+  response.writeHead(status, { "content-type": "application/json", connection: "close" });
+  response.end(JSON.stringify(body));
+}

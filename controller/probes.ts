@@ -1,0 +1,133 @@
+import { createHash } from "node:crypto";
+import type { CniMigration } from "../crds/index.ts";
+import { managedBy, managedByLabel, networkLabel, probeService, roleLabel, systemNamespace } from "../crds/names.ts";
+import { isApiError } from "../kube/errors.ts";
+import type { Node, Pod } from "../kube/objects.ts";
+import { pods } from "../kube/resources.ts";
+import type { OwnerReference } from "../kube/types.ts";
+import type { NetworkId } from "../networks/contract.ts";
+import { shortHash } from "./hash.ts";
+import { probeServerPod } from "./probe/pods.ts";
+import type { ProbePeer } from "./probe/spec.ts";
+import { planNode } from "./nodes.ts";
+import type { Scope } from "./scope.ts";
+
+/** Peers tried from a switched node, at most, of each network: enough to tell a path from a node. */
+const peersOfEachNetwork = 4;
+
+/** Shared by the probes of one migration, so that a server calls back nobody else. */
+export function probeToken(migration: CniMigration): string {
+  return createHash("sha256").update(`probe ${migration.metadata.uid}`).digest("hex").slice(0, 32);
+}
+
+export function migrationOwner(migration: CniMigration): OwnerReference {
+  return {
+    apiVersion: migration.apiVersion,
+    kind: migration.kind,
+    name: migration.metadata.name,
+    uid: migration.metadata.uid ?? "",
+    controller: true,
+    blockOwnerDeletion: true,
+  };
+}
+
+function serverName(migration: CniMigration, nodeName: string, network: NetworkId): string {
+  const node = nodeName.replace(/[^a-z0-9-]/g, "-").slice(0, 30);
+  return `probe-${node}-${network}-${shortHash(`${migration.metadata.uid}/${nodeName}/${network}`)}`;
+}
+
+/** Makes sure that a node has a probe server on this network; its pod, as far as it is known. */
+export async function ensureServer(
+  scope: Scope,
+  migration: CniMigration,
+  nodeName: string,
+  network: NetworkId,
+): Promise<Pod | undefined> {
+  const name = serverName(migration, nodeName, network);
+  const known = scope.stores.pods.get({ name, namespace: systemNamespace });
+  if (known !== undefined) return known;
+  const wanted = probeServerPod({
+    name,
+    namespace: systemNamespace,
+    nodeName,
+    image: scope.image,
+    token: probeToken(migration),
+    owner: migrationOwner(migration),
+  });
+  try {
+    const made = await scope.client.create(pods, wanted);
+    scope.stores.pods.put(made);
+    return made;
+  } catch (error) {
+    // The copy is behind: the pod is there.
+    if (isApiError(error, "AlreadyExists")) return undefined;
+    throw error;
+  }
+}
+
+/** Removes the server a node had on the network it has left; its address is gone with that network. */
+export async function removeServer(
+  scope: Scope,
+  migration: CniMigration,
+  nodeName: string,
+  network: NetworkId,
+): Promise<void> {
+  const pod = scope.stores.pods.get({ name: serverName(migration, nodeName, network), namespace: systemNamespace });
+  if (pod === undefined || pod.metadata.deletionTimestamp !== undefined) return;
+  const preconditions = pod.metadata.uid === undefined ? {} : { preconditions: { uid: pod.metadata.uid } };
+  await scope.client.delete(pods, { name: pod.metadata.name, namespace: systemNamespace }, { ...preconditions, gracePeriodSeconds: 0 });
+}
+
+/** All probe pods and servers of the migration go; host tasks that failed stay for their logs. */
+export async function removeProbes(scope: Scope, migration: CniMigration): Promise<void> {
+  const ours = scope.stores.pods
+    .list()
+    .filter((pod) => isOurs(pod) && pod.metadata.ownerReferences?.some((ref) => ref.uid === migration.metadata.uid))
+    .filter((pod) => pod.metadata.deletionTimestamp === undefined);
+  await Promise.all(
+    ours.map((pod) => scope.client.delete(pods, { name: pod.metadata.name, namespace: systemNamespace }, { gracePeriodSeconds: 0 })),
+  );
+}
+
+/**
+ * Servers on other nodes to try from `node`: some on each network that is up now. A node that is itself between two networks
+ * is no measure.
+ */
+export function peersOf(scope: Scope, node: Node): ProbePeer[] {
+  const byNetwork = new Map<string, ProbePeer[]>();
+  for (const pod of scope.stores.pods.list()) {
+    if (!isServer(pod) || pod.spec.nodeName === node.metadata.name) continue;
+    const peerNode = scope.stores.nodes.get({ name: pod.spec.nodeName ?? "" });
+    const network = peerNode?.metadata.labels?.[networkLabel];
+    if (peerNode === undefined || network === undefined || !pod.metadata.name.includes(`-${network}-`)) continue;
+    const peer = peerOf(pod, peerNode);
+    if (peer !== undefined) byNetwork.set(network, [...(byNetwork.get(network) ?? []), peer]);
+  }
+  return [...byNetwork.values()].flatMap((peers) =>
+    peers.sort((a, b) => (a.node < b.node ? -1 : 1)).slice(0, peersOfEachNetwork),
+  );
+}
+
+/** The server as a peer, once it runs and has an address. */
+export function peerOf(pod: Pod, node: Node): ProbePeer | undefined {
+  const podIP = pod.status?.podIP;
+  const nodeIP = planNode(node).internalIPs[0];
+  const running = pod.status?.phase === "Running" && pod.metadata.deletionTimestamp === undefined;
+  return running && podIP !== undefined && nodeIP !== undefined
+    ? { node: node.metadata.name, podIP, nodeIP }
+    : undefined;
+}
+
+/** Cluster IP and number of connections for the checks through a Service; undefined when the Service is not there. */
+export function serviceCheck(scope: Scope): { ip: string; connections: number } | undefined {
+  const ip = scope.stores.services.get({ name: probeService, namespace: systemNamespace })?.spec.clusterIP;
+  return ip === undefined || ip === "None" ? undefined : { ip, connections: 6 };
+}
+
+function isOurs(pod: Pod): boolean {
+  return pod.metadata.namespace === systemNamespace && pod.metadata.labels?.[managedByLabel] === managedBy;
+}
+
+function isServer(pod: Pod): boolean {
+  return isOurs(pod) && pod.metadata.labels?.[roleLabel] === "probe-server";
+}

@@ -1,0 +1,93 @@
+import { type Change, Reflector, type ReflectorOptions } from "../kube/reflector.ts";
+import type { KubeClient, KubeObject, ObjectKey, Resource } from "../kube/types.ts";
+
+const maxLagMs = 30_000;
+
+type Options<T extends KubeObject> = Omit<ReflectorOptions<T>, "signal">;
+
+/**
+ * A live copy of a resource in which the controller's own writes are seen at once, not when the watch brings them: otherwise
+ * each pass would begin with a state it has itself left behind. Started when it is needed.
+ */
+export class Store<T extends KubeObject> {
+  readonly #client: KubeClient;
+  readonly #resource: Resource<T>;
+  readonly #options: Options<T>;
+  readonly #listeners: ((object: T) => void)[] = [];
+  /** Objects as our writes returned them, until the watch has caught up. */
+  readonly #written = new Map<string, { object: T; atMs: number }>();
+  #reflector: Reflector<T> | undefined;
+
+  constructor(client: KubeClient, resource: Resource<T>, options: Options<T> = {}) {
+    this.#client = client;
+    this.#resource = resource;
+    this.#options = options;
+  }
+
+  /** Begins to watch, until the signal fires; resolves when the first list is in. Calling it again only waits. */
+  start(signal: AbortSignal): Promise<void> {
+    if (this.#reflector === undefined) {
+      this.#reflector = new Reflector(this.#client, this.#resource, { ...this.#options, signal });
+      this.#reflector.onChange((change) => this.#changed(change));
+    }
+    return this.#reflector.synced();
+  }
+
+  get isSynced(): boolean {
+    return this.#reflector?.isSynced ?? false;
+  }
+
+  get(key: ObjectKey): T | undefined {
+    return this.#newer(this.#reflector?.get(key), this.#own(id(key)));
+  }
+
+  list(): T[] {
+    const seen = this.#reflector?.list() ?? [];
+    const known = new Set(seen.map((object) => id(object.metadata)));
+    const own = [...this.#written.keys()].filter((key) => !known.has(key)).map((key) => this.#own(key));
+    return [
+      ...seen.map((object) => this.#newer(object, this.#own(id(object.metadata))) ?? object),
+      ...own.filter((object) => object !== undefined),
+    ];
+  }
+
+  /** Takes over what one of our own writes returned. */
+  put(object: T): void {
+    this.#written.set(id(object.metadata), { object, atMs: performance.now() });
+  }
+
+  /** Told of every change the watch brings, with the object as it is or last was. */
+  onChange(listener: (object: T) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  #changed(change: Change<T>): void {
+    const key = id(change.object.metadata);
+    const written = this.#written.get(key);
+    if (written !== undefined && (change.type === "deleted" || !isNewer(written.object, change.object)))
+      this.#written.delete(key);
+    for (const listener of this.#listeners) listener(change.object);
+  }
+
+  /** What we wrote, for as long as the watch may lag; one it never brings was deleted while a list was made anew. */
+  #own(key: string): T | undefined {
+    const written = this.#written.get(key);
+    if (written === undefined || performance.now() - written.atMs < maxLagMs) return written?.object;
+    this.#written.delete(key);
+    return undefined;
+  }
+
+  #newer(seen: T | undefined, written: T | undefined): T | undefined {
+    if (written === undefined) return seen;
+    return seen === undefined || isNewer(written, seen) ? written : seen;
+  }
+}
+
+/** resourceVersions of one resource grow: they are revisions of the store behind the API server. */
+function isNewer(a: KubeObject, b: KubeObject): boolean {
+  return BigInt(a.metadata.resourceVersion ?? 0) > BigInt(b.metadata.resourceVersion ?? 0);
+}
+
+function id(key: ObjectKey): string {
+  return `${key.namespace ?? ""}/${key.name}`;
+}

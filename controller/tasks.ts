@@ -1,0 +1,104 @@
+import type { NodeMigration } from "../crds/index.ts";
+import { systemNamespace } from "../crds/names.ts";
+import { isApiError } from "../kube/errors.ts";
+import type { OwnerReference, KubeObject } from "../kube/types.ts";
+import { pods } from "../kube/resources.ts";
+import type { HostOp, HostResult } from "../networks/host-ops.ts";
+import { MigrationError } from "./errors.ts";
+import { hostTaskPod, parseHostResult } from "./host/pod.ts";
+import type { Scope } from "./scope.ts";
+import { shortHash } from "./hash.ts";
+
+/** A host task as a step asks for it. */
+export interface TaskRequest {
+  /** "switch", "join", "cleanup", "inspect": with node and attempt it names the pod. */
+  task: string;
+  nodeName: string;
+  ops: readonly HostOp[];
+  /** Seconds until the kubelet ends it. */
+  deadlineSeconds: number;
+  owner: OwnerReference;
+  /** Differs between directions and from retry to retry by a person, so that each has a pod of its own. */
+  attempt: string;
+}
+
+export type TaskState =
+  | { state: "running"; message: string }
+  | { state: "done"; result: HostResult; podName: string };
+
+/** The same name for the same task, so that a second arming meets the first pod. At most 63 characters. */
+export function taskPodName(request: Pick<TaskRequest, "task" | "nodeName" | "attempt" | "owner">): string {
+  const suffix = shortHash(`${request.owner.uid}/${request.nodeName}/${request.attempt}`);
+  const node = request.nodeName.replace(/[^a-z0-9-]/g, "-").slice(0, 40);
+  return `${request.task}-${node}-${suffix}`;
+}
+
+/**
+ * Makes sure the task's pod exists and says where it stands. The caller has recorded the intent before. A pod of that name
+ * that belongs to somebody else is never taken for ours.
+ */
+export async function ensureTask(scope: Scope, request: TaskRequest): Promise<TaskState> {
+  const name = taskPodName(request);
+  const key = { name, namespace: systemNamespace };
+  let pod = scope.stores.pods.get(key);
+  if (pod === undefined) {
+    const wanted = hostTaskPod({
+      name,
+      namespace: systemNamespace,
+      nodeName: request.nodeName,
+      image: scope.image,
+      ops: request.ops,
+      owner: request.owner,
+      deadlineSeconds: request.deadlineSeconds,
+    });
+    try {
+      pod = await scope.client.create(pods, wanted);
+    } catch (error) {
+      if (!isApiError(error, "AlreadyExists")) throw error;
+      pod = await scope.client.get(pods, key);
+      if (pod === undefined) return { state: "running", message: `pod ${systemNamespace}/${name} is being replaced` };
+    }
+    scope.stores.pods.put(pod);
+  }
+  if (!isOwnedBy(pod, request.owner))
+    throw new MigrationError("HostTaskFailed", `pod ${systemNamespace}/${name} is not this migration's`, {
+      kind: "stalled",
+      object: `pod ${systemNamespace}/${name}`,
+      hint: `kubectl -n ${systemNamespace} delete pod ${name}`,
+    });
+  const state = parseHostResult(pod);
+  switch (state.state) {
+    case "running":
+    case "waiting":
+      return { state: "running", message: state.message };
+    case "failed":
+      throw taskFailed(request, name, state.message);
+    case "done":
+      if (!state.result.ok)
+        throw taskFailed(request, name, `${state.result.error?.op ?? "task"}: ${state.result.error?.message ?? "failed"}`);
+      return { state: "done", result: state.result, podName: name };
+  }
+}
+
+function taskFailed(request: TaskRequest, podName: string, why: string): MigrationError {
+  return new MigrationError("HostTaskFailed", `${request.task} on node ${request.nodeName} failed: ${why}`, {
+    kind: "stalled",
+    object: `pod ${systemNamespace}/${podName}`,
+    hint: `see kubectl -n ${systemNamespace} logs ${podName}, then kubectl cni-migrate retry ${request.nodeName}`,
+  });
+}
+
+export function isOwnedBy(object: KubeObject, owner: Pick<OwnerReference, "uid">): boolean {
+  return object.metadata.ownerReferences?.some((ref) => ref.uid === owner.uid) ?? false;
+}
+
+export function ownerOf(nodeMigration: NodeMigration): OwnerReference {
+  return {
+    apiVersion: nodeMigration.apiVersion,
+    kind: nodeMigration.kind,
+    name: nodeMigration.metadata.name,
+    uid: nodeMigration.metadata.uid ?? "",
+    controller: true,
+    blockOwnerDeletion: true,
+  };
+}

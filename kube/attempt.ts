@@ -1,0 +1,61 @@
+import http, { type IncomingMessage } from "node:http";
+import https from "node:https";
+import { onAbort } from "./signals.ts";
+
+/** How far one attempt got: decides whether sending the request again could do its work twice. */
+export interface Progress {
+  /** A connection stood, so that bytes may have reached the server. */
+  connected: boolean;
+  /** The connection was a kept one, which the server may have closed meanwhile. */
+  reused: boolean;
+}
+
+export interface AttemptOptions {
+  url: URL;
+  method: string;
+  headers: http.OutgoingHttpHeaders;
+  body: string | undefined;
+  agent: http.Agent;
+  /** Ends the attempt whatever its state. */
+  signal: AbortSignal;
+  /** Time for the connection to stand; undefined: as long as the signal lets it. */
+  connectSeconds: number | undefined;
+}
+
+/** Sends one request once; resolves with the head of the answer. Rejects with Node's own error. */
+export function attempt(options: AttemptOptions, progress: Progress): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const secure = options.url.protocol === "https:";
+    const { method, headers, agent, signal } = options;
+    const request = (secure ? https : http).request(options.url, { method, headers, agent });
+    let connectTimer: NodeJS.Timeout | undefined;
+    const settle = () => {
+      clearTimeout(connectTimer);
+      ignoreSignal();
+    };
+    request.on("socket", (socket) => {
+      progress.reused = request.reusedSocket;
+      progress.connected = request.reusedSocket;
+      if (request.reusedSocket) return;
+      if (options.connectSeconds !== undefined) {
+        const late = Object.assign(new Error(`no connection after ${options.connectSeconds} s`), { code: "ETIMEDOUT" });
+        connectTimer = setTimeout(() => request.destroy(late), options.connectSeconds * 1000);
+      }
+      socket.once(secure ? "secureConnect" : "connect", () => {
+        progress.connected = true;
+        clearTimeout(connectTimer);
+      });
+    });
+    request.once("response", (response) => {
+      settle();
+      resolve(response);
+    });
+    // Stays on: an error after the head is the body reader's, yet must not be unhandled here.
+    request.on("error", (error) => {
+      settle();
+      reject(error);
+    });
+    const ignoreSignal = onAbort(signal, () => request.destroy(new Error("stopped")));
+    request.end(options.body);
+  });
+}

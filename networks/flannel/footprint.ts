@@ -1,0 +1,33 @@
+import type { OverlayFacts } from "../contract.ts";
+import type { Footprint } from "../host-ops.ts";
+import { flannel, linkName } from "./facts.ts";
+
+/**
+ * What flannel leaves on a node: it removes nothing when it stops. Chains since v0.20 (before, the same rules stood in
+ * POSTROUTING and FORWARD under the same comments, since v0.16.2); nft tables with EnableNFTables. Shared plugins
+ * (bridge, host-local, portmap) are not its own and stay.
+ */
+export function footprint(facts: { cniConfDir: string; cniBinDir: string; overlay: OverlayFacts }): Footprint {
+  return {
+    network: "flannel",
+    links: [
+      { name: linkName(facts.overlay), kind: "vxlan" },
+      { name: flannel.bridge, kind: "bridge" },
+    ],
+    chains: ["FLANNEL-POSTRTG", "FLANNEL-FWD"],
+    comments: ["flanneld masq", "flanneld forward", `dnat name: "${flannel.cniName}"*`, `name: "${flannel.cniName}"*`],
+    nftTables: ["ip flannel-ipv4", "ip6 flannel-ipv6"],
+    ipsets: [],
+    routeProtocols: [],
+    files: [
+      `${facts.cniConfDir}/${flannel.conflist}`,
+      `${facts.cniConfDir}/${flannel.conf}`,
+      `${facts.cniBinDir}/flannel`,
+    ],
+    directories: ["/run/flannel", "/var/lib/cni/flannel", `/var/lib/cni/networks/${flannel.cniName}`],
+    filePrefixes: [
+      { dir: "/var/lib/cni/results", prefix: `${flannel.cniName}-` },
+      { dir: "/var/lib/cni/cache/results", prefix: `${flannel.cniName}-` },
+    ],
+  };
+}

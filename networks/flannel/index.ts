@@ -1,0 +1,36 @@
+import { daemonSets } from "../../kube/resources.ts";
+import type { Network } from "../contract.ts";
+import { detect } from "./detect.ts";
+import { isAgent, linkName } from "./facts.ts";
+import { footprint } from "./footprint.ts";
+import { awaitJoined, join } from "./join.ts";
+import { leave } from "./leave.ts";
+import { agentOf, checkManifests, transformManifests } from "./manifests.ts";
+import { checkAsTarget, prepare, prepareNode } from "./prepare.ts";
+import { permissions } from "./rules.ts";
+
+/** flannel, kept in the Kubernetes API, over VXLAN. See README.md. */
+export const flannel: Network = {
+  id: "flannel",
+  displayName: "flannel",
+  versions: "0.28.10",
+  plays: { source: true, target: false },
+  reads: [daemonSets],
+  configMaps: [],
+  permissions,
+  isAgent,
+  detect,
+  checkAsTarget,
+  checkManifests,
+  agentOf,
+  transformManifests,
+  prepare,
+  prepareNode,
+  linkName,
+  agentProcesses: ["flanneld"],
+  nodeLabels: () => ({}),
+  leave,
+  join,
+  awaitJoined,
+  footprint,
+};

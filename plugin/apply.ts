@@ -1,0 +1,185 @@
+import { pluginFieldManager } from "../crds/names.ts";
+import { resolveResource, waitForCrds } from "../kube/discovery.ts";
+import { isApiError } from "../kube/errors.ts";
+import type { CustomResourceDefinition } from "../kube/objects.ts";
+import { apiVersionOf, namespaces } from "../kube/resources.ts";
+import type { ObjectKey, Resource, UnknownObject } from "../kube/types.ts";
+import { blockedError, CliError } from "./errors.ts";
+import type { Io } from "./io.ts";
+import type { Session } from "./session.ts";
+
+/** Kinds others need come first; workloads, which need all of them, last but for what belongs to a served CRD. */
+const order = [
+  "CustomResourceDefinition",
+  "PriorityClass",
+  "Namespace",
+  "ServiceAccount",
+  "Secret",
+  "ConfigMap",
+  "ClusterRole",
+  "ClusterRoleBinding",
+  "Role",
+  "RoleBinding",
+  "Service",
+  "DaemonSet",
+  "Deployment",
+  "PodDisruptionBudget",
+];
+
+/** Seconds an API server may take to serve a new CRD. */
+const establishSeconds = 60;
+
+export interface Applied {
+  object: UnknownObject;
+  /** "clusterrole.rbac.authorization.k8s.io/calico-node": kubectl's way to name an object. */
+  name: string;
+  outcome: "created" | "configured" | "unchanged";
+}
+
+export interface ApplyPlan {
+  session: Session;
+  io: Io;
+  /** Ask the API server what it would do, and do nothing. */
+  dryRun: boolean;
+  /** Told of each object when it is done. */
+  report(applied: Applied): void;
+}
+
+/** In the order they are to be sent. Stable, so that the user's own order decides among equals. */
+export function inApplyOrder(objects: readonly UnknownObject[]): UnknownObject[] {
+  const rank = ({ kind }: UnknownObject) => (order.includes(kind) ? order.indexOf(kind) : order.length);
+  return [...objects].sort((a, b) => rank(a) - rank(b));
+}
+
+/**
+ * Server-side apply of all objects, CRDs first and waited for. Fields of other managers are taken over: the objects are the
+ * user's own choice. Running it again changes nothing. Throws a line that names the object and what is done already.
+ */
+export async function applyAll(objects: readonly UnknownObject[], plan: ApplyPlan): Promise<void> {
+  const sorted = inApplyOrder(objects);
+  const bundle: Bundle = {
+    resources: sorted.flatMap(resourcesOfCrd),
+    namespaces: new Set(sorted.filter((o) => o.kind === "Namespace").map((o) => o.metadata.name)),
+  };
+  let done = 0;
+  for (const object of sorted) {
+    try {
+      plan.report(await applyOne(object, bundle, plan));
+    } catch (error) {
+      throw failure(
+        error,
+        object,
+        plan,
+        `${done} of ${sorted.length} objects are applied; run the command again to go on`,
+      );
+    }
+    done += 1;
+  }
+}
+
+/** Names the object, and says how far it came. */
+function failure(error: unknown, object: UnknownObject, { io, dryRun }: ApplyPlan, progress: string): unknown {
+  if (io.interrupt.aborted && !dryRun) return new CliError("interrupted", `interrupted; ${progress}`, error);
+  if (!isApiError(error) || error.status === 0) return error;
+  if (dryRun) return blockedError(`the API server would not take ${displayName(object)}: ${error.message}`);
+  return new CliError("failed", `${displayName(object)}: ${error.message}; ${progress}`, error);
+}
+
+/** What the objects themselves bring: a dry run does not make it, so that what needs it cannot be tried. */
+interface Bundle {
+  resources: readonly Resource[];
+  namespaces: ReadonlySet<string>;
+}
+
+async function applyOne(given: UnknownObject, bundle: Bundle, { session, io, dryRun }: ApplyPlan): Promise<Applied> {
+  const name = displayName(given);
+  const resource = await resourceFor(session, io, given, bundle.resources);
+  const isServed = !bundle.resources.includes(resource);
+  const object = withNamespace(given, resource, session.namespace);
+  const key = keyOf(object);
+  const options = { signal: io.interrupt };
+  const before = await session.client.get(resource, key, options);
+  if (dryRun && before === undefined && (!isServed || (await lacksNamespace(session, bundle, key))))
+    return { object, name, outcome: "created" };
+  const write = { ...options, fieldManager: pluginFieldManager, force: true, dryRun };
+  const after = await session.client.apply(resource, object, write);
+  if (given.kind === "CustomResourceDefinition" && !dryRun)
+    await waitForCrds(session.client, [key.name], {
+      timeoutSeconds: establishSeconds,
+      signal: io.interrupt,
+      clock: io.clock,
+    });
+  const same = before?.metadata.resourceVersion === after.metadata.resourceVersion;
+  return { object: after, name, outcome: before === undefined ? "created" : same ? "unchanged" : "configured" };
+}
+
+/** Whether the object's namespace is one the objects bring and that is not there yet. */
+async function lacksNamespace(session: Session, { namespaces: brought }: Bundle, key: ObjectKey): Promise<boolean> {
+  if (key.namespace === undefined || !brought.has(key.namespace)) return false;
+  return (await session.client.get(namespaces, { name: key.namespace })) === undefined;
+}
+
+/** The resources a CustomResourceDefinition among the objects brings. */
+function resourcesOfCrd(object: UnknownObject): Resource[] {
+  if (object.kind !== "CustomResourceDefinition") return [];
+  const { group, scope, names, versions } = (object as unknown as CustomResourceDefinition).spec;
+  return versions.map(({ name }) => ({
+    group,
+    version: name,
+    plural: names.plural,
+    kind: names.kind,
+    namespaced: scope === "Namespaced",
+  }));
+}
+
+function isOf(resource: Resource, object: UnknownObject): boolean {
+  return resource.kind === object.kind && apiVersionOf(resource) === object.apiVersion;
+}
+
+/** The objects as they are sent. Throws `CliError` (blocked) for a kind the API server does not serve. */
+export async function withNamespaces(
+  session: Session,
+  io: Io,
+  objects: readonly UnknownObject[],
+): Promise<UnknownObject[]> {
+  const brought = objects.flatMap(resourcesOfCrd);
+  return Promise.all(
+    objects.map(async (object) =>
+      withNamespace(object, await resourceFor(session, io, object, brought), session.namespace),
+    ),
+  );
+}
+
+/** The resource of an object, served now or brought by a CRD that goes before it. */
+export async function resourceFor(
+  session: Session,
+  io: Io,
+  object: UnknownObject,
+  brought: readonly Resource[] = [],
+): Promise<Resource> {
+  const served = await resolveResource(session.client, object.apiVersion, object.kind, { signal: io.interrupt });
+  const resource = served ?? brought.find((candidate) => isOf(candidate, object));
+  if (resource === undefined)
+    throw blockedError(
+      `${displayName(object)}: the API server does not serve kind ${object.kind} of ${object.apiVersion}`,
+    );
+  return resource;
+}
+
+/** The object as it is sent: with a namespace where its kind has one, without where it has none. */
+function withNamespace(object: UnknownObject, resource: Resource, fallback: string): UnknownObject {
+  const { namespace, ...metadata } = object.metadata;
+  return { ...object, metadata: resource.namespaced ? { ...metadata, namespace: namespace ?? fallback } : metadata };
+}
+
+export function keyOf(object: UnknownObject): ObjectKey {
+  const { name, namespace } = object.metadata;
+  return namespace === undefined ? { name } : { name, namespace };
+}
+
+/** kubectl's way: "daemonset.apps/calico-node", "serviceaccount/calico-node". */
+export function displayName(object: UnknownObject): string {
+  const slash = object.apiVersion.indexOf("/");
+  const group = slash < 0 ? "" : `.${object.apiVersion.slice(0, slash)}`;
+  return `${object.kind.toLowerCase()}${group}/${object.metadata.name}`;
+}

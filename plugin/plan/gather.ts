@@ -1,0 +1,59 @@
+import type { NetworkPolicy, Node, Pod } from "../../kube/objects.ts";
+import { networkPolicies, pods } from "../../kube/resources.ts";
+import type { ClusterSnapshot, Finding, Network, NetworkFacts, NetworkId, Overrides } from "../../networks/contract.ts";
+import { networkById } from "../../networks/index.ts";
+import { type Strategy, strategyOf } from "../../networks/overlays.ts";
+import { preflight } from "../../networks/preflight.ts";
+import { gatherSnapshot } from "../../networks/snapshot.ts";
+import type { Io } from "../io.ts";
+import { namedAgents, overridesOf } from "../request/overrides.ts";
+import type { MigrationRequest } from "../request/request.ts";
+import type { Session } from "../session.ts";
+import { checkCidr, checkPolicies } from "./checks.ts";
+import { readHosts } from "./hosts.ts";
+
+/** What was found in the cluster for one request. */
+export interface ClusterFacts {
+  target: Network;
+  /** undefined when there is none, or not one; the findings say why. */
+  source: { network: Network; facts: NetworkFacts; strategy: Strategy | undefined } | undefined;
+  findings: Finding[];
+  snapshot: ClusterSnapshot;
+  nodes: readonly Node[];
+  pods: readonly Pod[];
+}
+
+/** Reads the cluster and judges it. Changes nothing. */
+export async function gatherFacts(session: Session, io: Io, request: MigrationRequest): Promise<ClusterFacts> {
+  const options = { signal: io.interrupt };
+  const agents = namedAgents(request.spec);
+  const [snapshot, podList, policyList] = await Promise.all([
+    gatherSnapshot(session.client, { agents, ...options }),
+    session.client.list(pods, options),
+    session.client.list(networkPolicies, options),
+  ]);
+  const first = judge(snapshot, request, policyList.items);
+  const facts = { ...first, target: request.target, nodes: snapshot.nodes as readonly Node[], pods: podList.items };
+  if (first.source === undefined) return { ...facts, snapshot };
+  const { hosts, findings } = await readHosts(session, first.source.facts.agent, facts.nodes, podList.items);
+  const whole: ClusterSnapshot = { ...snapshot, host: (name) => hosts[name] };
+  const second = judge(whole, request, policyList.items);
+  return { ...facts, ...second, findings: [...second.findings, ...findings], snapshot: whole };
+}
+
+/** Pure: everything that is to be said about one reading of the cluster. */
+function judge(
+  snapshot: ClusterSnapshot,
+  request: MigrationRequest,
+  policies: readonly NetworkPolicy[],
+): Pick<ClusterFacts, "source" | "findings"> {
+  const { target } = request;
+  const overrides: Partial<Record<NetworkId, Overrides>> = overridesOf(request.spec);
+  const named = request.source === undefined ? {} : { source: request.source.id };
+  const { source: facts, findings } = preflight({ snapshot, ...named, target: target.id, overrides });
+  if (facts === undefined) return { source: undefined, findings };
+  const network = networkById(facts.network);
+  const strategy = strategyOf(network.id, target.id);
+  const more = [...checkCidr(request.spec.cidr, facts, strategy), ...checkPolicies(network, target, policies)];
+  return { source: { network, facts, strategy }, findings: [...findings, ...more] };
+}

@@ -1,0 +1,132 @@
+import type { CniMigration } from "../../crds/index.ts";
+import { pluginFieldManager } from "../../crds/names.ts";
+import { isApiError } from "../../kube/errors.ts";
+import { cniMigrations } from "../../kube/resources.ts";
+import type { UnknownObject } from "../../kube/types.ts";
+import { networks } from "../../networks/index.ts";
+import { type Applied, applyAll, displayName, withNamespaces } from "../apply.ts";
+import { blockedError, CliError, exitCodes } from "../errors.ts";
+import type { Io } from "../io.ts";
+import { serialize } from "../output.ts";
+import { policyReason } from "../plan/checks.ts";
+import { gatherFacts } from "../plan/gather.ts";
+import { findingLine } from "../plan/render.ts";
+import { type PlanView, planView } from "../plan/view.ts";
+import type { MigrationRequest } from "../request/request.ts";
+import type { Session } from "../session.ts";
+import { programName } from "../verb.ts";
+import { readRights, refuseWithoutRights, writeRights } from "./needed-rights.ts";
+import { type StartObjects, startObjects } from "./objects.ts";
+import { gatherReadiness, mayGoOn, refuseUnready } from "./readiness.ts";
+import { summary } from "./summary.ts";
+
+export interface Prepared extends StartObjects {
+  session: Session;
+  /** All objects in the order they are sent. */
+  objects: UnknownObject[];
+  /** What the API server said to each in a dry run. */
+  tried: Applied[];
+  /** The CniMigration that is there already and is given its target again. */
+  existing: CniMigration | undefined;
+  summary: string;
+}
+
+/** Looks at everything, writes nothing: rights, what is installed, the cluster, and a dry run of every object. */
+export async function prepare(
+  session: Session,
+  io: Io,
+  request: MigrationRequest,
+  { wait, consent }: { wait: boolean; consent: boolean },
+): Promise<Prepared> {
+  const manifests = await withNamespaces(session, io, request.manifests);
+  const wanted = { ...request, manifests };
+  const reads = readRights(networks);
+  await refuseWithoutRights(session, io, [...reads, ...(await writeRights(session, io, manifests, wait))]);
+  const readiness = await gatherReadiness(session, io);
+  refuseUnready(readiness, request.name);
+  const facts = await gatherFacts(session, io, wanted);
+  const view = planView(wanted, facts);
+  refuseBlocked(view, io, consent);
+  // Without a source there is a blocker, so that this is never reached; the type cannot know.
+  if (facts.source === undefined) throw blockedError(`the source was not found; ${programName} plan says more`);
+  const existing = readiness.migrations.find((m) => m.metadata.name === view.name);
+  refuseTaken(existing, request.name, view);
+  const parts = startObjects(view.name, wanted, facts.source, facts);
+  await refuseWithoutRights(session, io, await writeRights(session, io, parts.roles, wait));
+  const sent = [...parts.manifests, ...parts.roles];
+  const tried: Applied[] = [];
+  await applyAll(sent, { session, io, dryRun: true, report: (applied) => tried.push(applied) });
+  if (existing === undefined) tried.push(await create(session, io, parts.migration, true));
+  const objects = [...sent, ...(existing === undefined ? [parts.migration as unknown as UnknownObject] : [])];
+  return { ...parts, session, objects, tried, existing, summary: summary(view, tried) };
+}
+
+/** Blockers are told one a line; so is what needs a consent that was not given. */
+function refuseBlocked({ blockers, warnings }: PlanView, io: Io, consent: boolean): void {
+  const policies = consent ? [] : warnings.filter(({ reason }) => reason === policyReason);
+  const [first, ...others] = [...blockers, ...policies];
+  if (first === undefined) return;
+  for (const finding of others) io.stderr.write(`blocked: ${findingLine(finding)}\n`);
+  throw blockedError(findingLine(first));
+}
+
+/** A finished migration keeps its name; one that was just listed as unfinished and may go on is no obstacle. */
+function refuseTaken(existing: CniMigration | undefined, asked: string | undefined, view: PlanView): void {
+  if (existing === undefined) return;
+  const { name } = existing.metadata;
+  if (!mayGoOn(existing, asked))
+    throw blockedError(
+      `there is a finished migration ${name}: give another NAME, or remove its record with kubectl delete cnimigration ${name}`,
+    );
+  const { source, target } = existing.spec;
+  if (source !== view.source || target !== view.target)
+    throw blockedError(`migration ${name} goes from ${source} to ${target}: give another NAME`);
+}
+
+export interface PerformOptions {
+  /** false: do not wait; undefined: for ever. */
+  waitSeconds: number | undefined | false;
+  output: "json" | "yaml" | undefined;
+}
+
+/** Sends everything; the CniMigration last, so that the controller begins when all is there. */
+export async function perform(prepared: Prepared, io: Io, { waitSeconds, output }: PerformOptions): Promise<number> {
+  const { session, manifests, roles, existing } = prepared;
+  const sent: UnknownObject[] = [];
+  const report = ({ name, outcome, object }: Applied) => {
+    sent.push(object);
+    io.stderr.write(`${name} ${outcome}\n`);
+  };
+  await applyAll(manifests, { session, io, dryRun: false, report });
+  await applyAll(roles, { session, io, dryRun: false, report });
+  if (existing === undefined) report(await create(session, io, prepared.migration, false));
+  const { name } = prepared.migration.metadata;
+  if (output !== undefined) io.stdout.write(serialize(output, sent));
+  if (waitSeconds === false) {
+    io.stderr.write(`the controller has it; follow it with: ${programName} status ${name} -w\n`);
+    return exitCodes.done;
+  }
+  const { follow } = await import("../status/follow.ts");
+  const { outcome } = await follow(session, io, name, { sink: io.stderr, wide: false, timeoutSeconds: waitSeconds });
+  return outcome === "succeeded" ? exitCodes.done : exitCodes.failed;
+}
+
+async function create(session: Session, io: Io, migration: CniMigration, dryRun: boolean): Promise<Applied> {
+  const name = displayName(migration as unknown as UnknownObject);
+  try {
+    const made = await session.client.create(cniMigrations, migration, {
+      dryRun,
+      fieldManager: pluginFieldManager,
+      signal: io.interrupt,
+    });
+    return { name, outcome: "created", object: made as unknown as UnknownObject };
+  } catch (error) {
+    // The schema's rules know better than we do; what they refuse is the user's to mend.
+    if (isApiError(error, 422)) throw new CliError("usage", error.message, error);
+    if (isApiError(error, "AlreadyExists"))
+      throw blockedError(
+        `somebody else has just created migration ${migration.metadata.name}: see ${programName} status`,
+      );
+    throw error;
+  }
+}

@@ -1,0 +1,138 @@
+import { createClient } from "../../kube/client.ts";
+import { systemClock } from "../../kube/clock.ts";
+import { loadConnection } from "../../kube/config.ts";
+import type { Node } from "../../kube/objects.ts";
+import { nodes } from "../../kube/resources.ts";
+import type { KubeClient, UnknownObject } from "../../kube/types.ts";
+import { applyAll } from "../../plugin/apply.ts";
+import { connect } from "../../plugin/connect.ts";
+import { readFlags } from "../../plugin/flags.ts";
+import { globalFlags } from "../../plugin/global-flags.ts";
+import { runProgram } from "../../plugin/program.ts";
+import { testIo } from "../../plugin/testing/io.ts";
+import { verbs } from "../../plugin/verbs/index.ts";
+import { networkObjects } from "../lab/manifests.ts";
+import { startKubelets } from "./kubelets.ts";
+import { type ApiServer, startApiServer } from "./server.ts";
+
+export interface Ran {
+  code: number;
+  out: string;
+  err: string;
+}
+
+interface RunOptions {
+  /** Default: the administrator's. */
+  kubeconfig?: string;
+  stdin?: string;
+  interrupt?: AbortSignal;
+  tty?: boolean;
+}
+
+/** A real control plane whose nodes look as flannel leaves them, and the plugin to run against it. */
+export class PluginCluster {
+  readonly server: ApiServer;
+  readonly client: KubeClient;
+  readonly #stop = new AbortController();
+
+  private constructor(server: ApiServer, client: KubeClient) {
+    this.server = server;
+    this.client = client;
+  }
+
+  static async start(users: Record<string, string[]>): Promise<PluginCluster> {
+    const server = await startApiServer({ controllerManager: true, scheduler: true, users });
+    const around = { env: {}, interactive: false, clock: systemClock };
+    const client = createClient(await loadConnection({ kubeconfig: server.kubeconfigPath }, around));
+    const cluster = new PluginCluster(server, client);
+    await startKubelets(client, { nodes: ["n1", "n2", "n3"], startMs: 100, endMs: 50, signal: cluster.#stop.signal });
+    for (const [index, name] of ["n1", "n2", "n3"].entries()) await cluster.#becomeFlannelNode(name, index);
+    await cluster.apply((await networkObjects("flannel", "10.244.0.0/16")) as unknown as UnknownObject[]);
+    return cluster;
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.server.stop();
+  }
+
+  /** Runs one command line of the plugin, without a terminal unless asked for. */
+  async run(args: readonly string[], options: RunOptions = {}): Promise<Ran> {
+    const io = testIo({
+      clock: systemClock,
+      env: { KUBECONFIG: options.kubeconfig ?? this.server.kubeconfigPath },
+      ...(options.stdin === undefined ? {} : { stdin: options.stdin }),
+      ...(options.interrupt === undefined ? {} : { interrupt: options.interrupt }),
+      ...(options.tty === undefined ? {} : { tty: options.tty }),
+    });
+    const code = await runProgram(args, verbs, io, connect);
+    return { code, out: io.out(), err: io.err() };
+  }
+
+  async apply(objects: readonly UnknownObject[]): Promise<void> {
+    const io = testIo({ clock: systemClock, env: { KUBECONFIG: this.server.kubeconfigPath } });
+    const session = await connect(readFlags(globalFlags, {}), io);
+    await applyAll(objects, { session, io, dryRun: false, report: () => {} });
+  }
+
+  /** "daemonsets.apps/v1 kube-system/calico-node 123": every object that a person or an install could have made, and its version. */
+  async inventory(): Promise<string[]> {
+    const groups = JSON.parse(await this.client.raw("/apis")) as {
+      groups: { preferredVersion: { groupVersion: string } }[];
+    };
+    const versions = ["v1", ...groups.groups.map((group) => group.preferredVersion.groupVersion)];
+    const lists = await Promise.all(versions.map((version) => this.#listAll(version)));
+    return lists.flat().sort();
+  }
+
+  async #listAll(groupVersion: string): Promise<string[]> {
+    const root = groupVersion === "v1" ? "/api/v1" : `/apis/${groupVersion}`;
+    const { resources } = JSON.parse(await this.client.raw(root)) as { resources: { name: string; verbs: string[] }[] };
+    const listed = resources.filter(
+      ({ name, verbs: can }) => can.includes("list") && can.includes("create") && !changesByItself.has(name),
+    );
+    const found = await Promise.all(
+      listed.map(async ({ name }) => {
+        const { items } = JSON.parse(await this.client.raw(`${root}/${name}`)) as { items: UnknownObject[] };
+        return items.map(
+          ({ metadata }) =>
+            `${name}.${groupVersion} ${metadata.namespace ?? ""}/${metadata.name} ${metadata.resourceVersion}`,
+        );
+      }),
+    );
+    return found.flat();
+  }
+
+  /** What the controller manager and flanneld write on a node. */
+  async #becomeFlannelNode(name: string, index: number): Promise<void> {
+    const podCIDR = `10.244.${index}.0/24`;
+    const annotations = {
+      "flannel.alpha.coreos.com/backend-type": "vxlan",
+      "flannel.alpha.coreos.com/backend-data": JSON.stringify({ VNI: 1, VtepMAC: `aa:bb:cc:00:00:0${index}` }),
+      "flannel.alpha.coreos.com/kube-subnet-manager": "true",
+      "flannel.alpha.coreos.com/public-ip": `192.0.2.${index + 1}`,
+    };
+    const role = index === 0 ? { "node-role.kubernetes.io/control-plane": "" } : {};
+    const labels = { "kubernetes.io/os": "linux", ...role };
+    await this.client.patch(
+      nodes,
+      { name },
+      { metadata: { annotations, labels }, spec: { podCIDR, podCIDRs: [podCIDR] } },
+    );
+    const status: Node["status"] = { addresses: [{ type: "InternalIP", address: `192.0.2.${index + 1}` }] };
+    await this.client.patch(nodes, { name }, { status }, { subresource: "status" });
+  }
+}
+
+/** What the control plane itself writes all the time. */
+const changesByItself = new Set([
+  "leases",
+  "events",
+  "endpoints",
+  "endpointslices",
+  "pods",
+  "nodes",
+  "replicasets",
+  "configmaps",
+  "serviceaccounts",
+]);

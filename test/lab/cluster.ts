@@ -1,0 +1,187 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { clusterSets, type LabNetwork, setsFor } from "./binaries.ts";
+import { ensureSets } from "./build.ts";
+import { LabError, type Progress, seconds, timed } from "./errors.ts";
+import { startForwarder } from "./forward.ts";
+import { bundlesFor } from "./images.ts";
+import { initConfig, joinConfig } from "./kubeadm.ts";
+import { networkObjects } from "./manifests.ts";
+import { addHub, addNodeNetns } from "./netns.ts";
+import { execInNode, startNode, untilNodeReady } from "./node.ts";
+import { preflight } from "./preflight.ts";
+import { bootId, identify } from "./processes.ts";
+import { lastLine, run } from "./run.ts";
+import { kubeconfigPath, type LabState, labCondition, labFolder, nodeFolder, writeState } from "./state.ts";
+import { removeLab } from "./teardown.ts";
+import { cloneTemplate, ensureTemplate } from "./template.ts";
+import {
+  checkLabName,
+  checkNodeCount,
+  checkPodCidr,
+  defaultLabName,
+  defaultPodCidr,
+  type LabNode,
+  labNodes,
+} from "./topology.ts";
+
+export interface LabOptions {
+  name?: string | undefined;
+  nodes?: number | undefined;
+  /** Network the cluster starts with. */
+  network?: LabNetwork | undefined;
+  /** Networks whose images the nodes have too, to migrate to. Cilium's are only there when asked for. */
+  ready?: readonly LabNetwork[] | undefined;
+  podCidr?: string | undefined;
+  progress?: Progress | undefined;
+}
+
+/** A lab as asked for, defaults filled in and checked. */
+export interface LabPlan {
+  name: string;
+  nodes: LabNode[];
+  network: LabNetwork;
+  /** All networks whose programs and images are needed. */
+  networks: LabNetwork[];
+  podCidr: string;
+}
+
+export function planLab(options: LabOptions): LabPlan {
+  const nodes = labNodes(checkNodeCount(options.nodes ?? 3));
+  const network = options.network ?? "flannel";
+  return {
+    name: checkLabName(options.name ?? defaultLabName),
+    nodes,
+    network,
+    networks: [...new Set([network, ...(options.ready ?? ["flannel", "calico"])])],
+    podCidr: checkPodCidr(options.podCidr ?? defaultPodCidr, nodes.length),
+  };
+}
+
+/**
+ * Builds what is missing and starts the cluster: returns when all nodes, CoreDNS and the network's agents are Ready (with network
+ * "none": when all nodes have joined). Remains of a lab of this name that died are cleared first.
+ */
+export async function startCluster(plan: LabPlan, progress: Progress): Promise<LabState> {
+  await preflight(plan.networks, progress);
+  await clearRemains(plan.name, progress);
+  const folders = await ensureSets(setsFor(plan.networks), progress);
+  const template = await ensureTemplate(bundlesFor(plan.networks), progress);
+  const state: LabState = {
+    name: plan.name,
+    phase: "starting",
+    starter: identify(process.pid),
+    nodes: plan.nodes,
+    network: plan.network,
+    podCidr: plan.podCidr,
+    bin: folders.get(clusterSets[0]) ?? "",
+    port: 0,
+    bootId: bootId(),
+  };
+  const start = performance.now();
+  writeState(state);
+  await timed(progress, `starting ${plan.nodes.length} nodes`, "nodes started", () => startNodes(state, template));
+  await timed(progress, "kubeadm init on n1", "control plane up", () => initControlPlane(state));
+  await timed(progress, `joining nodes, installing ${plan.network}`, "joined", async () => {
+    await Promise.all([applyNetwork(state), ...state.nodes.slice(1).map((node) => joinNode(state, node))]);
+  });
+  if (plan.network !== "none") {
+    await timed(progress, "waiting for nodes and CoreDNS", "ready", () => untilClusterReady(state));
+  }
+  state.phase = "up";
+  state.starter = undefined;
+  writeState(state);
+  progress(`lab ${state.name} is up after ${seconds(start)}: ${describeLab(state)}`);
+  return state;
+}
+
+export function describeLab(state: LabState): string {
+  const nodes = state.nodes.length === 1 ? "1 node" : `${state.nodes.length} nodes`;
+  return `${nodes}, network ${state.network}, pods ${state.podCidr}, KUBECONFIG=${kubeconfigPath(state.name)}`;
+}
+
+async function clearRemains(name: string, progress: Progress): Promise<void> {
+  const condition = labCondition(name);
+  if (condition.is === "none") return removeLab(name);
+  if (condition.is === "up") throw new LabError(`lab ${name} is up already: ${describeLab(condition.state)}`);
+  if (condition.is !== "broken") {
+    throw new LabError(
+      `lab ${name} is being started by process ${condition.state.starter?.pid}: wait for it, or end it`,
+    );
+  }
+  await timed(progress, `clearing the remains of lab ${name} (gone: ${condition.missing.join(", ")})`, "cleared", () =>
+    removeLab(name),
+  );
+}
+
+async function startNodes(state: LabState, template: string): Promise<void> {
+  await addHub(state.name);
+  await Promise.all(
+    state.nodes.map(async (node) => {
+      await addNodeNetns(state.name, node);
+      await cloneTemplate(template, join(nodeFolder(state.name, node.name), "own/var/lib/containerd"));
+      startNode(state, node);
+    }),
+  );
+  await Promise.all(state.nodes.map((node) => untilNodeReady(state, node)));
+}
+
+async function initControlPlane(state: LabState): Promise<void> {
+  const [node] = state.nodes;
+  if (node === undefined) throw new LabError("a lab needs at least one node");
+  await kubeadm(state, node, "init", initConfig(node, state.podCidr));
+  const result = await execInNode(state, node, ["cat", "/etc/kubernetes/admin.conf"]);
+  state.port = await startForwarder(state);
+  writeState(state);
+  const kubeconfig = result.stdout.replace(/server: .*/, `server: https://127.0.0.1:${state.port}`);
+  writeFileSync(kubeconfigPath(state.name), kubeconfig, { mode: 0o600 });
+}
+
+async function joinNode(state: LabState, node: LabNode): Promise<void> {
+  const [controlPlane] = state.nodes;
+  if (controlPlane) await kubeadm(state, node, "join", joinConfig(node, controlPlane));
+}
+
+/** Runs kubeadm in a node with the config given by file; its output is kept beside the node's other logs. */
+async function kubeadm(state: LabState, node: LabNode, verb: "init" | "join", config: string): Promise<void> {
+  const folder = nodeFolder(state.name, node.name);
+  const configPath = join(folder, `kubeadm-${verb}.yaml`);
+  writeFileSync(configPath, config);
+  const result = await execInNode(state, node, ["kubeadm", verb, "--config", configPath]);
+  const log = join(folder, "kubeadm.log");
+  writeFileSync(log, `${result.stdout}${result.stderr}`);
+  if (result.code !== 0)
+    throw new LabError(`kubeadm ${verb} on ${node.name} failed: ${lastLine(result)} (${log})`, { exitCode: 1 });
+}
+
+async function applyNetwork(state: LabState): Promise<void> {
+  const objects = await networkObjects(state.network, state.podCidr);
+  if (objects.length === 0) return;
+  const input = objects.map((object) => JSON.stringify(object)).join("\n---\n");
+  // The way the networks' own instructions say it: what is then in the cluster is what users have.
+  const result = await kubectlOf(state, ["apply", "-f", "-"], input);
+  if (result.code !== 0) throw new LabError(`installing ${state.network} failed: ${lastLine(result)}`, { exitCode: 1 });
+}
+
+const readyTimeout = "240s";
+
+async function untilClusterReady(state: LabState): Promise<void> {
+  const agents = (await networkObjects(state.network, state.podCidr)).filter(({ kind }) => kind === "DaemonSet");
+  const timeout = `--timeout=${readyTimeout}`;
+  const rollout = (namespace: string, what: string) => ["-n", namespace, "rollout", "status", what, timeout];
+  const waits = [
+    ["wait", "--for=condition=Ready", timeout, ...state.nodes.map(({ name }) => `node/${name}`)],
+    rollout("kube-system", "deployment/coredns"),
+    ...agents.map(({ metadata }) => rollout(metadata.namespace ?? "default", `daemonset/${metadata.name}`)),
+  ];
+  const results = await Promise.all(waits.map((argv) => kubectlOf(state, argv)));
+  const failed = results.find((result) => result.code !== 0);
+  if (failed === undefined) return;
+  const line = `lab ${state.name} does not get ready: ${lastLine(failed)}; logs: ${labFolder(state.name)}`;
+  throw new LabError(line, { exitCode: 1 });
+}
+
+/** The lab's own kubectl, as the cluster's administrator, from the host. */
+export function kubectlOf(state: LabState, args: readonly string[], input?: string) {
+  return run([join(state.bin, "kubectl"), "--kubeconfig", kubeconfigPath(state.name), ...args], { input });
+}

@@ -1,0 +1,250 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import type { NodeMigration } from "../../crds/index.ts";
+import type { Lab } from "./index.ts";
+import { echoPort, workload } from "./workload.ts";
+
+/** A request or a connection that was lost. */
+export interface Loss {
+  probe: string;
+  at: Date;
+  what: string;
+}
+
+export interface ProbeTotals {
+  probe: string;
+  ok: number;
+  failed: number;
+  worstLagMs: number;
+}
+
+export interface ContinuityReport {
+  /** One GET each 50 ms to the Service from each node's own network namespace. */
+  nodes: ProbeTotals[];
+  /** The same from inside pods, as long as the pod lived. */
+  pods: ProbeTotals[];
+  connections: { held: number; brokenUnmoved: number; movedAway: number; worstGapMs: number };
+  /** What counts against the migration. */
+  losses: Loss[];
+  /** Ends that were moved: pods recycled with their node. They do not count. */
+  excused: Loss[];
+}
+
+interface PodSeen {
+  uid: string;
+  name: string;
+  node: string;
+  ip: string;
+}
+
+interface Probe {
+  name: string;
+  kind: "node-http" | "pod-http" | "connections";
+  /** The pod it runs in, or undefined: a node's namespace. */
+  from: PodSeen | undefined;
+  child: ChildProcess;
+  lines: Record<string, unknown>[];
+  ended: Promise<void>;
+}
+
+/** Probes the workload from every node and from pods until `stop`. */
+export class Continuity {
+  readonly #lab: Lab;
+  readonly #probes: Probe[] = [];
+  /** Every echo pod ever seen, by address: peers are named by address. */
+  readonly #pods = new Map<string, PodSeen>();
+  #serviceURL = "";
+  #watching: Promise<void> = Promise.resolve();
+  #stopped = false;
+
+  constructor(lab: Lab) {
+    this.#lab = lab;
+  }
+
+  /** Deploys the workload and waits until it serves. With `oneNode`, all replicas begin on that node. */
+  async deploy(options: { oneNode?: string } = {}): Promise<void> {
+    const lab = this.#lab;
+    const others = lab.nodes.map((n) => n.name).filter((n) => n !== options.oneNode);
+    if (options.oneNode !== undefined) for (const node of others) await kubectl(lab, ["cordon", node]);
+    await kubectl(lab, ["apply", "-f", "-"], JSON.stringify({ apiVersion: "v1", kind: "List", items: workload() }));
+    await kubectl(lab, ["rollout", "status", "deployment/web", "daemonset/echo", "--timeout=120s"]);
+    if (options.oneNode !== undefined) for (const node of others) await kubectl(lab, ["uncordon", node]);
+    const service = JSON.parse(await kubectl(lab, ["get", "service", "web", "-o", "json"]));
+    this.#serviceURL = `http://${service.spec.clusterIP}/`;
+  }
+
+  /** Starts a probe in each node's namespace and in each echo pod; pods that come later get theirs too. */
+  async start(): Promise<void> {
+    const seen = await this.#echoPods();
+    const peers = seen.map((pod) => `${pod.ip}:${echoPort}`);
+    for (const { name } of this.#lab.nodes) {
+      this.#run("node-http", `node ${name}`, undefined, this.#nodeCommand(name, "http.mjs", [this.#serviceURL]));
+      this.#run("connections", `node ${name}`, undefined, this.#nodeCommand(name, "tcp.mjs", peers));
+    }
+    for (const pod of seen) await this.#probeFrom(pod);
+    this.#watching = this.#followPods();
+  }
+
+  /** Ends all probes and judges what they saw by when each node was being switched. */
+  async stop(): Promise<ContinuityReport> {
+    this.#stopped = true;
+    await this.#watching;
+    await Promise.all(this.#probes.map((probe) => end(probe)));
+    const raw = await kubectl(this.#lab, ["get", "nodemigrations", "-o", "json"]).catch(() => '{"items":[]}');
+    return judge(this.#probes, this.#pods, (JSON.parse(raw) as { items: NodeMigration[] }).items);
+  }
+
+  async #echoPods(): Promise<PodSeen[]> {
+    const list = JSON.parse(await kubectl(this.#lab, ["get", "pods", "-l", "app=echo", "-o", "json"]));
+    const pods: PodSeen[] = list.items
+      .filter(
+        (p: { status: { podIP?: string; phase: string }; metadata: { deletionTimestamp?: string } }) =>
+          p.status.podIP !== undefined && p.status.phase === "Running" && p.metadata.deletionTimestamp === undefined,
+      )
+      .map((p: { metadata: { uid: string; name: string }; spec: { nodeName: string }; status: { podIP: string } }) => ({
+        uid: p.metadata.uid,
+        name: p.metadata.name,
+        node: p.spec.nodeName,
+        ip: p.status.podIP,
+      }));
+    for (const pod of pods) this.#pods.set(pod.uid, pod);
+    return pods;
+  }
+
+  /** Pods come and go while nodes are switched: each gets a probe, which ends with it. */
+  async #followPods(): Promise<void> {
+    while (!this.#stopped) {
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      const now = await this.#echoPods().catch(() => undefined);
+      if (now === undefined) continue;
+      const alive = new Set(now.map((p) => p.uid));
+      for (const probe of this.#probes) if (probe.from !== undefined && !alive.has(probe.from.uid)) void end(probe);
+      for (const pod of now) if (!this.#probes.some((p) => p.from?.uid === pod.uid)) await this.#probeFrom(pod);
+    }
+  }
+
+  async #probeFrom(pod: PodSeen): Promise<void> {
+    const netns = await podNetns(this.#lab, pod.node, pod.ip);
+    if (netns === undefined) return;
+    const others = [...this.#pods.values()].filter((p) => p.node !== pod.node);
+    const newest = new Map(others.map((p) => [p.node, p]));
+    const enter = (script: string, args: string[]) => [
+      "nsenter",
+      `--net=${netns}`,
+      process.execPath,
+      scriptPath(script),
+      ...args,
+    ];
+    this.#run("pod-http", `pod ${pod.name} on ${pod.node}`, pod, enter("http.mjs", [this.#serviceURL]));
+    const peers = [...newest.values()].map((p) => `${p.ip}:${echoPort}`);
+    this.#run("connections", `pod ${pod.name} on ${pod.node}`, pod, enter("tcp.mjs", peers));
+  }
+
+  #nodeCommand(node: string, script: string, args: string[]): string[] {
+    return ["nsenter", `--net=${this.#lab.netnsPath(node)}`, process.execPath, scriptPath(script), ...args];
+  }
+
+  #run(kind: Probe["kind"], name: string, from: PodSeen | undefined, argv: string[]): void {
+    const [command = "", ...args] = argv;
+    const child = spawn(command, args, { stdio: ["ignore", "pipe", "inherit"] });
+    const probe: Probe = {
+      name,
+      kind,
+      from,
+      child,
+      lines: [],
+      ended: new Promise((resolve) => child.once("close", () => resolve())),
+    };
+    createInterface({ input: child.stdout }).on("line", (line) => probe.lines.push(JSON.parse(line)));
+    this.#probes.push(probe);
+  }
+}
+
+/** The path of the network namespace in which a node's pod has this address, as this process sees it. */
+async function podNetns(lab: Lab, node: string, ip: string): Promise<string | undefined> {
+  const { stdout } = await lab.exec(node, [
+    "sh",
+    "-c",
+    'for n in /run/netns/cni-*; do ip netns exec $(basename $n) ip -4 -o addr show dev eth0 2>/dev/null | sed "s#^#$n #"; done',
+  ]);
+  const line = stdout.split("\n").find((l) => l.includes(` ${ip}/`));
+  return line === undefined ? undefined : `/proc/${lab.nodePid(node)}/root${line.split(" ")[0]}`;
+}
+
+function scriptPath(name: string): string {
+  return fileURLToPath(new URL(`./probes/${name}`, import.meta.url));
+}
+
+async function end(probe: Probe): Promise<void> {
+  if (probe.child.exitCode === null && probe.child.signalCode === null) probe.child.kill("SIGTERM");
+  await probe.ended;
+}
+
+async function kubectl(lab: Lab, args: string[], input?: string): Promise<string> {
+  const result = await lab.kubectl(args, input === undefined ? {} : { input });
+  if (result.code !== 0) throw new Error(`kubectl ${args.join(" ")}: ${result.stderr.trim()}`);
+  return result.stdout;
+}
+
+/** From when until when the pods of each node were cut off because their own node was being switched. */
+type Windows = Map<string, { from: number; to: number }[]>;
+
+function windowsOf(nodeMigrations: readonly NodeMigration[]): Windows {
+  const windows: Windows = new Map();
+  for (const nm of nodeMigrations) {
+    const time = (step: string, which: "startTime" | "completionTime") => {
+      const at = nm.status?.steps?.find((s) => s.name === step)?.[which];
+      return at === undefined ? undefined : Date.parse(at);
+    };
+    const from = time("LeaveSource", "startTime");
+    // A second more: the kubelet takes the old pod down after it is gone from the API.
+    const to = (time("RecyclePods", "completionTime") ?? Number.POSITIVE_INFINITY) + 1000;
+    if (from !== undefined) windows.set(nm.spec.nodeName, [{ from, to }]);
+  }
+  return windows;
+}
+
+function judge(
+  probes: readonly Probe[],
+  pods: Map<string, PodSeen>,
+  nodeMigrations: readonly NodeMigration[],
+): ContinuityReport {
+  const windows = windowsOf(nodeMigrations);
+  const moved = (pod: PodSeen | undefined, at: number) =>
+    pod !== undefined && (windows.get(pod.node) ?? []).some((w) => at >= w.from && at <= w.to);
+  const losses: Loss[] = [];
+  const excused: Loss[] = [];
+  const connections = { held: 0, brokenUnmoved: 0, movedAway: 0, worstGapMs: 0 };
+  for (const probe of probes)
+    for (const line of probe.lines) {
+      if (typeof line["worstGapMs"] === "number" && line["broken"] === false) {
+        connections.held++;
+        connections.worstGapMs = Math.max(connections.worstGapMs, line["worstGapMs"]);
+      }
+      if (typeof line["error"] !== "string" || typeof line["at"] !== "number") continue;
+      const peer = typeof line["peer"] === "string" ? line["peer"] : undefined;
+      const peerPod =
+        peer === undefined
+          ? undefined
+          : [...pods.values()].find((p) => `${p.ip}:${echoPort}` === peer && moved(p, line["at"] as number));
+      const loss = {
+        probe: probe.name,
+        at: new Date(line["at"]),
+        what: peer === undefined ? line["error"] : `${peer}: ${line["error"]}`,
+      };
+      const wasMoved = moved(probe.from, line["at"]) || peerPod !== undefined;
+      if (probe.kind === "connections") connections[wasMoved ? "movedAway" : "brokenUnmoved"]++;
+      (wasMoved ? excused : losses).push(loss);
+    }
+  const totals = (kind: Probe["kind"]): ProbeTotals[] =>
+    probes
+      .filter((p) => p.kind === kind)
+      .map((p) => {
+        const last = p.lines.find((l) => typeof l["ok"] === "number") as
+          | { ok: number; failed: number; worstLagMs: number }
+          | undefined;
+        return { probe: p.name, ok: last?.ok ?? 0, failed: last?.failed ?? 0, worstLagMs: last?.worstLagMs ?? 0 };
+      });
+  return { nodes: totals("node-http"), pods: totals("pod-http"), connections, losses, excused };
+}

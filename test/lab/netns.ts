@@ -1,0 +1,55 @@
+import { endAll, identify, type ProcessRecord } from "./processes.ts";
+import { must, run } from "./run.ts";
+import { hubAddress, hubNetns, type LabNode, netnsPrefix, nodeNetns, nodePrefixLength } from "./topology.ts";
+
+/** Makes the hub: a namespace with the bridge that all nodes hang on. */
+export async function addHub(lab: string): Promise<void> {
+  const hub = hubNetns(lab);
+  await must(["ip", "netns", "add", hub]);
+  await batch(hub, [
+    "link set lo up",
+    "link add br0 type bridge",
+    `addr add ${hubAddress}/${nodePrefixLength} dev br0`,
+    "link set br0 up",
+  ]);
+}
+
+/** Makes a node's namespace, wired to the hub: eth0 with the node's address, default route to the hub. */
+export async function addNodeNetns(lab: string, node: LabNode): Promise<void> {
+  const [hub, own] = [hubNetns(lab), nodeNetns(lab, node.name)];
+  await must(["ip", "netns", "add", own]);
+  await batch(hub, [
+    `link add to-${node.name} type veth peer name eth0 netns ${own}`,
+    `link set to-${node.name} master br0 up`,
+  ]);
+  await batch(own, [
+    "link set lo up",
+    `addr add ${node.address}/${nodePrefixLength} dev eth0`,
+    "link set eth0 up",
+    `route add default via ${hubAddress}`,
+  ]);
+}
+
+function batch(netns: string, lines: readonly string[]): Promise<string> {
+  return must(["ip", "-n", netns, "-batch", "-"], { input: `${lines.join("\n")}\n` });
+}
+
+/** Names of a lab's namespaces that exist, whatever its records say. */
+export async function netnsOfLab(lab: string): Promise<string[]> {
+  const { stdout } = await run(["ip", "netns", "list"]);
+  const names = stdout.split("\n").map((line) => line.split(" ")[0] ?? "");
+  return names.filter((name) => name.startsWith(netnsPrefix(lab)));
+}
+
+/** Ends what runs in a namespace and removes it; links in it go with it. */
+export async function deleteNetns(name: string): Promise<void> {
+  await endAll(await processesIn(name));
+  await run(["ip", "netns", "del", name]);
+}
+
+/** Processes whose network is this namespace, as the kernel knows them. */
+export async function processesIn(netns: string): Promise<ProcessRecord[]> {
+  const { stdout } = await run(["ip", "netns", "pids", netns]);
+  const pids = stdout.split("\n").filter(Boolean).map(Number);
+  return pids.flatMap((pid) => identify(pid) ?? []);
+}

@@ -1,0 +1,53 @@
+import { probeImage } from "./images.ts";
+
+/** The probed workload: a Service of four replicas with readiness probes, and one pod a node that is never elsewhere. */
+export const replicas = 4;
+export const echoPort = 7;
+
+const webServer = "mkdir -p /w; hostname > /w/index.html; exec httpd -f -p 8080 -h /w";
+
+function container(command: string, more: Record<string, unknown> = {}) {
+  return { name: "main", image: probeImage, imagePullPolicy: "IfNotPresent", command: ["sh", "-c", command], ...more };
+}
+
+/** Objects for `kubectl apply`; all in namespace default. */
+export function workload(): object[] {
+  const readinessProbe = { httpGet: { port: 8080, path: "/" }, periodSeconds: 1 };
+  return [
+    {
+      apiVersion: "apps/v1",
+      kind: "Deployment",
+      metadata: { name: "web", namespace: "default" },
+      spec: {
+        replicas,
+        selector: { matchLabels: { app: "web" } },
+        template: {
+          metadata: { labels: { app: "web" } },
+          spec: { terminationGracePeriodSeconds: 1, containers: [container(webServer, { readinessProbe })] },
+        },
+      },
+    },
+    {
+      apiVersion: "v1",
+      kind: "Service",
+      metadata: { name: "web", namespace: "default" },
+      spec: { selector: { app: "web" }, ports: [{ port: 80, targetPort: 8080 }] },
+    },
+    {
+      apiVersion: "apps/v1",
+      kind: "DaemonSet",
+      metadata: { name: "echo", namespace: "default" },
+      spec: {
+        selector: { matchLabels: { app: "echo" } },
+        template: {
+          metadata: { labels: { app: "echo" } },
+          spec: {
+            tolerations: [{ operator: "Exists" }],
+            terminationGracePeriodSeconds: 1,
+            containers: [container(`busybox nc -ll -p ${echoPort} -e cat & ${webServer}`, { readinessProbe })],
+          },
+        },
+      },
+    },
+  ];
+}
