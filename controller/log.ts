@@ -1,4 +1,5 @@
 import pino, { type Logger } from "pino";
+import { ApiError } from "../kube/errors.ts";
 
 export type { Logger };
 
@@ -11,5 +12,12 @@ export function createLogger(level = "info"): Logger {
     formatters: { level: (label) => ({ level: label }) },
     messageKey: "msg",
     errorKey: "error",
+    serializers: { error: describeError },
   });
+}
+
+/** An error of the cluster says all in its message; one of the program needs its stack. */
+function describeError(error: unknown): unknown {
+  if (error instanceof ApiError) return { type: error.name, message: error.message };
+  return error instanceof Error ? { type: error.name, message: error.message, stack: error.stack } : error;
 }

@@ -4,7 +4,7 @@ import { isApiError } from "./errors.ts";
 import { failure, statusError } from "./failures.ts";
 import { collectionPath, namespaceOf, objectPath, query } from "./paths.ts";
 import { apiVersionOf, pods } from "./resources.ts";
-import { type HttpAnswer, type HttpRequest, Transport, type TransportOptions } from "./transport.ts";
+import { type HttpAnswer, type HttpRequest, nameOf, Transport, type TransportOptions } from "./transport.ts";
 import type {
   ApplyOptions,
   DeleteOptions,
@@ -219,14 +219,14 @@ class RestClient implements KubeClient {
     } catch (error) {
       const type = answer.headers["content-type"] ?? "no content type";
       const text = `the answer is not JSON but ${type}; is the server of the kubeconfig a Kubernetes API server?`;
-      throw failure("NotJson", text, `${request.method} ${request.path}`, error, answer.status);
+      throw failure("NotJson", text, nameOf(request), error, answer.status);
     }
   }
 
   async #ok(request: HttpRequest): Promise<HttpAnswer> {
     const answer = await this.#transport.send(request);
     if (answer.status >= 200 && answer.status < 300) return answer;
-    throw statusError(answer, `${request.method} ${request.path}`, this.#clock.nowMs());
+    throw statusError(answer, nameOf(request), this.#clock.nowMs());
   }
 }
 

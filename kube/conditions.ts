@@ -16,10 +16,7 @@ export function setCondition(
   return previous === undefined ? [...list, condition] : list.map((c) => (c.type === next.type ? condition : c));
 }
 
-export function findCondition<C extends { type: string }>(
-  conditions: readonly C[] | undefined,
-  type: string,
-): C | undefined {
+function findCondition<C extends { type: string }>(conditions: readonly C[] | undefined, type: string): C | undefined {
   return conditions?.find((condition) => condition.type === type);
 }
 

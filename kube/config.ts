@@ -9,6 +9,7 @@ import {
   fixed,
   oidc,
   tokenFile,
+  withCertificate,
   withHeaders,
 } from "./credentials.ts";
 import { parseDuration } from "./duration.ts";
@@ -63,7 +64,7 @@ export async function loadConnection(
   const data = await readKubeconfig(flags.kubeconfig, around.env);
   if (data === undefined && flags.server === undefined) {
     if (isInCluster(around.env)) return inClusterConnection(around);
-    throw new ConfigError("there is no kubeconfig; set KUBECONFIG or give --kubeconfig");
+    throw new ConfigError("there is no kubeconfig; set KUBECONFIG or give --kubeconfig", { noCluster: true });
   }
   const { context, cluster, user, where } = choose(data, flags);
   const ca = await authority(cluster, flags, where);
@@ -100,7 +101,7 @@ function choose(data: KubeconfigData | undefined, flags: ConnectionFlags): Choic
   if (data !== undefined && contextName !== undefined && context === undefined)
     throw new ConfigError(`${source} has no context "${contextName}"; it has ${some(data.contexts)}`);
   const clusterName = flags.cluster ?? context?.cluster;
-  if (clusterName === undefined && flags.server === undefined) throw new ConfigError(noContext(data, source));
+  if (clusterName === undefined && flags.server === undefined) throw noContext(data, source);
   const cluster = pick(data?.clusters, clusterName, `${source} has no cluster`, "--cluster");
   const user = pick(data?.users, flags.user ?? context?.user, `${source} has no user`, "--user");
   return {
@@ -114,10 +115,10 @@ function choose(data: KubeconfigData | undefined, flags: ConnectionFlags): Choic
   };
 }
 
-function noContext(data: KubeconfigData | undefined, source: string): string {
+function noContext(data: KubeconfigData | undefined, source: string): ConfigError {
   if (data === undefined || data.contexts.size === 0)
-    return `${source} is empty: it names no cluster; give another one`;
-  return `${source} sets no current-context; choose one with --context: ${some(data.contexts)}`;
+    return new ConfigError(`${source} is empty: it names no cluster; give another one`, { noCluster: true });
+  return new ConfigError(`${source} sets no current-context; choose one with --context: ${some(data.contexts)}`);
 }
 
 /** An entry by name; the empty entry when no name is asked for. */
@@ -186,7 +187,7 @@ async function credentialSource(facts: {
   const provider = user["auth-provider"];
   const certificate = await clientCertificate(user, where, clock);
   if (user.exec !== undefined) return execPlugin({ where, exec: user.exec, cluster, ca, env, interactive }, clock);
-  if (user.tokenFile) return tokenFile(user.tokenFile, where, clock);
+  if (user.tokenFile) return withCertificate(tokenFile(user.tokenFile, where, clock), certificate);
   if (user.token) return fixed({ ...bearer(user.token), ...certificate });
   if (user.username) return fixed({ ...basic(user.username, user.password ?? ""), ...certificate });
   if (provider?.name === "oidc") return oidc(provider.config ?? {}, where);

@@ -37,4 +37,11 @@ export interface Credentials {
 /** A kubeconfig, flag or credential that cannot be used. One line: what, where, what to do. */
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
+  /** Nothing is wrong with what is there, but no cluster is named anywhere. */
+  readonly noCluster: boolean;
+
+  constructor(message: string, facts: { noCluster?: boolean } = {}) {
+    super(message);
+    this.noCluster = facts.noCluster ?? false;
+  }
 }

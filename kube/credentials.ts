@@ -84,6 +84,14 @@ export function withHeaders(source: CredentialSource, headers: Record<string, st
   };
 }
 
+/** Adds a client certificate to what another source gives. */
+export function withCertificate(
+  source: CredentialSource,
+  certificate: Pick<Credentials, "cert" | "key">,
+): CredentialSource {
+  return async (refresh) => ({ ...(await source(refresh)), ...certificate });
+}
+
 /** One `load` at a time, whoever asks meanwhile shares it; its result is kept while it is valid. */
 function cached(
   clock: Clock,

@@ -5,7 +5,7 @@ export class ApiError extends Error {
   override readonly name = "ApiError";
   /** HTTP status; 0 when no answer came (refused, reset, timed out, truncated). */
   readonly status: number;
-  /** metav1.Status.reason such as Conflict, AlreadyExists, Forbidden, Expired; or Refused, Reset, Timeout, Truncated, Tls. */
+  /** metav1.Status.reason such as Conflict, AlreadyExists, Forbidden, Expired; or one of kube/failures.ts: Refused, Tls, Timeout ... */
   readonly reason: string;
   /** What was asked: "GET /api/v1/nodes/n1". */
   readonly request: string;

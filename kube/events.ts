@@ -57,7 +57,9 @@ export class EventRecorder {
     const nowMs = this.#clock.nowMs();
     this.#queue = this.#queue
       .then(() => this.#write(regarding, { ...facts, note: cut(facts.note, maxNoteBytes) }, nowMs))
-      .catch((error: unknown) => this.#options.onError?.(error));
+      .catch((error: unknown) => {
+        this.#options.onError?.(error);
+      });
     return this.#queue;
   }
 

@@ -51,20 +51,14 @@ function serviceAddress(env: Environment): string[] {
 }
 
 /**
- * The API servers' own addresses, from the EndpointSlices of the Service `kubernetes`: what to put into
- * `Connection.servers` where the Service network itself is being changed. Needs list on endpointslices in `default`.
+ * The API servers' own addresses, from the EndpointSlice they keep for the Service `kubernetes`: what to put into
+ * `Connection.servers` where the Service network itself is being changed. Needs get on that one endpointslice.
  */
 export async function directServers(client: KubeClient): Promise<string[]> {
-  const slices = await client.list(endpointSlices, {
-    namespace: "default",
-    labelSelector: "kubernetes.io/service-name=kubernetes",
-  });
-  const found = slices.items.flatMap((slice) => {
-    const port = slice.ports?.find((p) => p.name === "https")?.port ?? slice.ports?.[0]?.port ?? 443;
-    const ready = (slice.endpoints ?? []).filter((endpoint) => endpoint.conditions?.ready !== false);
-    return ready.flatMap((endpoint) => endpoint.addresses.map((address) => baseUrl(address, port)));
-  });
-  return [...new Set(found)].sort();
+  const slice = await client.get(endpointSlices, { namespace: "default", name: "kubernetes" });
+  const port = slice?.ports?.find((p) => p.name === "https")?.port ?? slice?.ports?.[0]?.port ?? 443;
+  const ready = (slice?.endpoints ?? []).filter((endpoint) => endpoint.conditions?.ready !== false);
+  return [...new Set(ready.flatMap((endpoint) => endpoint.addresses.map((address) => baseUrl(address, port))))].sort();
 }
 
 function baseUrl(host: string, port: string | number): string {

@@ -33,11 +33,13 @@ export interface WaitOptions {
 /** A watch that lived so long is healthy: its end is followed by the next one at once, and the back-off starts afresh. */
 const healthySeconds = 10;
 
+const maxRetryAfterSeconds = 60;
+
 /**
  * A live copy of the objects of one resource: lists, then watches, for ever. Breaks, errors, 410, a server that closes at
- * once, a connection that fell silent: all lead to a new watch or list, after a back-off of 0.5 s to 30 s with jitter, and
- * Retry-After is honoured. Objects are shared with every reader: never change one. They carry no managedFields.
- * Level-triggered: events may be merged, so that a listener sees states, not each step between them.
+ * once, a connection that fell silent: all lead to a new watch or list, after a back-off of 0.5 s to 30 s with jitter.
+ * Retry-After is honoured up to a minute. Objects are shared with every reader: never change one. They carry no
+ * managedFields. Level-triggered: events may be merged, so that a listener sees states, not each step between them.
  */
 export class Reflector<T extends KubeObject> {
   readonly resource: Resource<T>;
@@ -164,7 +166,7 @@ export class Reflector<T extends KubeObject> {
 
   async #pause(failure: unknown): Promise<void> {
     const asked = isApiError(failure) ? (failure.retryAfterSeconds ?? 0) : 0;
-    const seconds = Math.max(this.#backoff.nextSeconds(), asked);
+    const seconds = Math.max(this.#backoff.nextSeconds(), Math.min(asked, maxRetryAfterSeconds));
     if (failure !== undefined) this.#report(failure, seconds);
     await this.#clock.sleep(seconds, this.#options.signal);
   }

@@ -110,39 +110,34 @@ export class Transport {
 
   async #open(request: HttpRequest, use: Use, credentials: Credentials, deadline: Deadline): Promise<HttpStream> {
     const { servers } = this.#connection;
+    const { method, body, path } = request;
     if (servers.length === 0) throw failure("Refused", "no address of an API server is known", nameOf(request));
     const agents = this.#agentsFor(credentials);
-    const once = {
-      method: request.method,
-      headers: this.#headers(request, credentials),
-      body: request.body,
-      signal: deadline.signal,
-    };
-    let staleLeft = request.method === "GET" ? 1 : 0;
-    for (let failed = 0; ; ) {
+    const once = { method, body, headers: this.#headers(request, credentials), signal: deadline.signal };
+    let staleLeft = method === "GET" ? 1 : 0;
+    for (let serversLeft = servers.length; ; ) {
       const index = this.#preferred % servers.length;
       const server = servers[index] ?? "";
-      const last = failed === servers.length - 1;
-      const connectSeconds = last ? undefined : (this.#options.connectSeconds ?? defaultConnectSeconds);
+      const url = new URL(server.replace(/\/$/, "") + path);
+      const connectSeconds = serversLeft === 1 ? undefined : (this.#options.connectSeconds ?? defaultConnectSeconds);
       const progress: Progress = { connected: false, reused: false };
       this.#requestCount++;
       try {
-        const url = new URL(server.replace(/\/$/, "") + request.path);
-        const agent = agents.agentFor(url, use);
-        const body = await attempt({ ...once, url, agent, connectSeconds }, progress);
-        return { status: body.statusCode ?? 0, headers: body.headers, body, server };
+        const answer = await attempt({ ...once, url, agent: agents.agentFor(url, use), connectSeconds }, progress);
+        return { status: answer.statusCode ?? 0, headers: answer.headers, body: answer, server };
       } catch (error) {
-        if (deadline.signal.aborted && !deadline.timedOut) throw deadline.error(nameOf(request), server);
-        const stale = progress.reused && staleLeft-- > 0 && !deadline.timedOut;
-        if (stale) {
+        if (deadline.signal.aborted) {
+          if (deadline.timedOut) this.#leave(index, agents);
+          throw deadline.error(nameOf(request), server);
+        }
+        if (progress.reused && staleLeft-- > 0) {
           agents.closeIdle();
           continue;
         }
         this.#leave(index, agents);
-        if (deadline.timedOut) throw deadline.error(nameOf(request), server);
-        if (progress.connected || last)
+        serversLeft--;
+        if (progress.connected || serversLeft === 0)
           throw transportError(error, { server, request: nameOf(request), stage: "head" });
-        failed++;
       }
     }
   }
@@ -194,6 +189,8 @@ export class Transport {
   }
 }
 
-function nameOf(request: HttpRequest): string {
-  return `${request.method} ${request.path}`;
+/** How errors name a request: without its query, and a watch by its name. */
+export function nameOf({ method, path }: HttpRequest): string {
+  const [place = "", parameters = ""] = path.split("?");
+  return `${parameters.includes("watch=true") ? "WATCH" : method} ${place}`;
 }

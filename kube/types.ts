@@ -60,7 +60,7 @@ export interface ObjectKey {
 
 export interface RequestOptions {
   signal?: AbortSignal;
-  /** Seconds until the call fails with `ApiTimeout`. Default 30. */
+  /** Seconds until the call fails with `ApiError`, reason Timeout. Default 30. */
   timeoutSeconds?: number;
 }
 
@@ -104,7 +104,10 @@ export interface DeleteOptions extends WriteOptions {
 }
 
 export interface EvictOptions extends WriteOptions {
-  /** The pod's UID: a namesake that took its place is left alone (409). Required on purpose. */
+  /**
+   * The pod's UID: a namesake that took its place is left alone (409). Required on purpose. For a pod that is not Running
+   * and Ready the API server tries 10 s before it says so; look at the UID first where that matters.
+   */
   uid: string;
   gracePeriodSeconds?: number;
 }

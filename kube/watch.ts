@@ -1,7 +1,7 @@
 import { failure, statusError, statusObjectError } from "./failures.ts";
 import { LineSplitter } from "./lines.ts";
 import { onAbort } from "./signals.ts";
-import type { HttpRequest, HttpStream, Transport } from "./transport.ts";
+import { type HttpRequest, type HttpStream, nameOf, type Transport } from "./transport.ts";
 import type { KubeObject, WatchEvent } from "./types.ts";
 
 /** An etcd value is at most a few MiB; its JSON with managedFields stays far below. */
@@ -22,7 +22,7 @@ export async function* watchEvents<T extends KubeObject>(
   request: HttpRequest,
   limits: WatchLimits,
 ): AsyncGenerator<WatchEvent<T>> {
-  const name = `${request.method} ${request.path}`;
+  const name = nameOf(request);
   const stream = await transport.stream(request);
   if (typeof stream.body === "string") throw statusError({ ...stream, body: stream.body }, name, limits.nowMs);
   const lines = new LineSplitter(maxLineBytes);
@@ -54,8 +54,7 @@ async function* chunks(stream: HttpStream, request: HttpRequest, idleSeconds: nu
     }
   } catch (error) {
     if (quiet || request.signal?.aborted) return;
-    const name = `${request.method} ${request.path}`;
-    throw failure("Truncated", `the watch on ${server} broke`, name, error);
+    throw failure("Truncated", `the watch on ${server} broke`, nameOf(request), error);
   } finally {
     ignoreSignal();
     body.destroy();

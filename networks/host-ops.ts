@@ -52,7 +52,8 @@ export interface Footprint {
   links: readonly { name: string; kind: "vxlan" | "bridge" | "veth" }[];
   /**
    * iptables chains, looked for in nft and legacy, v4 and v6, in every table. `jumps` are rules in other chains that go:
-   * those that jump to one of the chains, and those whose comment is one of `comments` (exact or prefix*).
+   * those that jump to one of the chains, and those whose comment is one of `comments` (exact or prefix*). Chains of single
+   * containers (CNI-<hash>, made by the bridge and portmap plugins) go with the rules when nothing else leads to them.
    */
   chains: readonly string[];
   comments: readonly string[];

@@ -26,7 +26,7 @@ const order = [
   "PodDisruptionBudget",
 ];
 
-/** Seconds an API server may take to serve a new CRD. */
+/** Seconds an API server may take to serve new CRDs. */
 const establishSeconds = 60;
 
 export interface Applied {
@@ -61,10 +61,12 @@ export async function applyAll(objects: readonly UnknownObject[], plan: ApplyPla
     resources: sorted.flatMap(resourcesOfCrd),
     namespaces: new Set(sorted.filter((o) => o.kind === "Namespace").map((o) => o.metadata.name)),
   };
+  const crds = sorted.filter((object) => object.kind === "CustomResourceDefinition").length;
   let done = 0;
   for (const object of sorted) {
     try {
       plan.report(await applyOne(object, bundle, plan));
+      if (done + 1 === crds && !plan.dryRun) await served(sorted.slice(0, crds), plan);
     } catch (error) {
       throw failure(
         error,
@@ -103,14 +105,15 @@ async function applyOne(given: UnknownObject, bundle: Bundle, { session, io, dry
     return { object, name, outcome: "created" };
   const write = { ...options, fieldManager: pluginFieldManager, force: true, dryRun };
   const after = await session.client.apply(resource, object, write);
-  if (given.kind === "CustomResourceDefinition" && !dryRun)
-    await waitForCrds(session.client, [key.name], {
-      timeoutSeconds: establishSeconds,
-      signal: io.interrupt,
-      clock: io.clock,
-    });
   const same = before?.metadata.resourceVersion === after.metadata.resourceVersion;
   return { object: after, name, outcome: before === undefined ? "created" : same ? "unchanged" : "configured" };
+}
+
+/** Waits until the API server takes objects of these CRDs. */
+async function served(crds: readonly UnknownObject[], { session, io }: ApplyPlan): Promise<void> {
+  const names = crds.map((crd) => crd.metadata.name);
+  const options = { timeoutSeconds: establishSeconds, signal: io.interrupt, clock: io.clock };
+  await waitForCrds(session.client, names, options);
 }
 
 /** Whether the object's namespace is one the objects bring and that is not there yet. */

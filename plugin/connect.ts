@@ -7,6 +7,7 @@ import { clientVersion } from "./client-version.ts";
 import { CliError, usageError } from "./errors.ts";
 import type { GlobalFlags } from "./global-flags.ts";
 import type { Io } from "./io.ts";
+import { patientClient } from "./patient-client.ts";
 import type { Session } from "./session.ts";
 
 /**
@@ -21,7 +22,7 @@ export async function connect(global: GlobalFlags, io: Io): Promise<Session> {
     clock: io.clock,
   });
   return {
-    client,
+    client: patientClient(client, io.clock, io.interrupt),
     namespace: connection.namespace,
     async exec(pod, command) {
       const { execInPod } = await import("./exec.ts");

@@ -55,10 +55,20 @@ export function fields(entries: readonly (readonly [name: string, value: Cell | 
     .join("");
 }
 
-/** JSON or YAML for programs: nothing is escaped, left out or rounded. Several values: a stream of documents. */
-export function serialize(format: "json" | "yaml", values: readonly unknown[]): string {
+/**
+ * JSON or YAML for programs: nothing is escaped or rounded, and nothing left out but metadata.managedFields, as kubectl has
+ * it. Several values: a stream of documents.
+ */
+export function serialize(format: "json" | "yaml", given: readonly unknown[]): string {
+  const values = given.map((value) => JSON.parse(JSON.stringify(value, withoutManagedFields)));
   if (format === "json") return values.map((value) => `${JSON.stringify(value, null, 2)}\n`).join("");
   return values.map((value) => stringify(value, { lineWidth: 0, aliasDuplicateObjects: false })).join("---\n");
+}
+
+function withoutManagedFields(key: string, value: unknown): unknown {
+  if (key !== "metadata" || typeof value !== "object" || value === null) return value;
+  const { managedFields: _, ...rest } = value as Record<string, unknown>;
+  return rest;
 }
 
 /** The first few of many: "a, b, c and 4 more". */

@@ -1,5 +1,6 @@
 import { hasLabels, selects } from "../../kube/labels.ts";
-import type { Pod, PodDisruptionBudget, Service, Workload } from "../../kube/objects.ts";
+import type { Node, Pod, PodDisruptionBudget, Service, Workload } from "../../kube/objects.ts";
+import { fits } from "./fits.ts";
 import { controllerOf } from "./pods.ts";
 
 /**
@@ -12,11 +13,14 @@ export interface ClusterView {
   /** ReplicaSets, StatefulSets (and ReplicationControllers): their spec.replicas says how many pods there should be. */
   workloads: readonly Workload[];
   budgets: readonly PodDisruptionBudget[];
+  /** Where pods could go. Missing: somewhere. */
+  nodes?: readonly Node[];
 }
 
 /** The view with the ways through it that one pass needs. */
 export class ClusterIndex {
   readonly pods: readonly Pod[];
+  readonly #nodes: readonly Node[] | undefined;
   readonly #workloads: ReadonlyMap<string, Workload>;
   readonly #pods: ReadonlyMap<string, readonly Pod[]>;
   readonly #owned: ReadonlyMap<string, readonly Pod[]>;
@@ -25,6 +29,7 @@ export class ClusterIndex {
 
   constructor(view: ClusterView) {
     this.pods = view.pods;
+    this.#nodes = view.nodes;
     this.#workloads = new Map(view.workloads.map((workload) => [workload.metadata.uid ?? "", workload]));
     this.#pods = groupBy(view.pods, namespaceOf);
     this.#owned = groupBy(view.pods, (pod) => controllerOf(pod)?.uid ?? "");
@@ -36,6 +41,11 @@ export class ClusterIndex {
   replicas(ownerUid: string): number | undefined {
     const workload = this.#workloads.get(ownerUid);
     return workload === undefined ? undefined : (workload.spec.replicas ?? 1);
+  }
+
+  /** Whether another node than its own could run the pod, in whatever state that node is now. */
+  hasRefuge(pod: Pod): boolean {
+    return this.#nodes?.some((node) => node.metadata.name !== pod.spec.nodeName && fits(node, pod)) ?? true;
   }
 
   podsOfOwner(ownerUid: string): Pod[] {

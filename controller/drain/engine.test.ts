@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { ApiError } from "../../kube/errors.ts";
 import type { ClusterView } from "./cluster.ts";
 import { drainNode, recycle } from "./engine.ts";
-import { budget, pod, recorder, service, sweepInput, view, workload } from "./testing.ts";
+import { budget, node, pod, recorder, service, sweepInput, view, workload } from "./testing.ts";
 
 /** A cluster that tests change between passes, and passes over its node n1. */
 function setUp(
@@ -116,6 +116,46 @@ describe("drainNode", () => {
       state: "done",
       left: [{ namespace: "shop", name: "a", because: "matches a rule of spec.drain.ignore" }],
     });
+  });
+});
+
+describe("replicas that no other node can run", () => {
+  const taints = [{ key: "node-role.kubernetes.io/control-plane", effect: "NoSchedule" as const }];
+  const parts = { pods: [pod("a"), pod("b")], workloads: web(2) };
+
+  test.each([
+    ["there is no other node", [node("n1")]],
+    ["the other node is for the control plane", [node("n1"), node("n2", { taints })]],
+  ])("go at once when %s: waiting would bring nothing", async (_, nodes) => {
+    const drain = setUp({ ...parts, nodes });
+
+    await drain.pass();
+
+    expect(drain.names()).toEqual(["a", "b"]);
+  });
+
+  test("pods tied to the node by their selector go at once", async () => {
+    const tied = { spec: { nodeSelector: { disk: "fast" } } };
+    const nodes = [node("n1", { labels: { disk: "fast" } }), node("n2")];
+    const drain = setUp({ pods: [pod("a", tied), pod("b", tied)], workloads: web(2), nodes });
+
+    await drain.pass();
+
+    expect(drain.names()).toEqual(["a", "b"]);
+  });
+
+  test.each([
+    [
+      "cordoned",
+      node("n2", { cordoned: true, taints: [{ key: "node.kubernetes.io/unschedulable", effect: "NoSchedule" }] }),
+    ],
+    ["not Ready", node("n2", { ready: false, taints: [{ key: "node.kubernetes.io/not-ready", effect: "NoExecute" }] })],
+  ])("are waited for when the other node is only %s", async (_, other) => {
+    const drain = setUp({ ...parts, nodes: [node("n1"), other] });
+
+    await drain.pass();
+
+    expect(drain.names()).toEqual(["a"]);
   });
 });
 

@@ -88,14 +88,21 @@ function askBudgets({ policy }: SweepScope, index: ClusterIndex, pod: Pod): Budg
 
 /** Notes on each candidate what it waits for by the replica rule; gives those that wait for nothing. */
 export function holdBack(scope: SweepScope, survey: Survey, sweep: Sweep): Pod[] {
-  // DaemonSet pods on a network that is gone serve nobody.
-  const free = sweep === "recycle" ? survey.candidates.filter(isDaemonSetPod) : [];
+  const free = survey.candidates.filter((pod) => isFree(pod, survey.index, sweep));
   const grouped = survey.candidates.filter((pod) => !free.includes(pod));
   const sinceMs = wholeSecondMs(Math.min(scope.startedAtMs, ...scope.draining.map(({ startedAtMs }) => startedAtMs)));
   const rule = { index: survey.index, sinceMs, claimed: survey.claimed };
   const plan = planEvictions(grouped, readyElsewhere(scope, survey), rule);
   survey.held = plan.held;
   return [...free, ...plan.go];
+}
+
+/**
+ * The rule has nothing to wait for: a DaemonSet pod on a network that is gone serves nobody, and a replacement that no other
+ * node can run (a cluster of one worker, a pod tied to its node) comes only when the drain is over.
+ */
+function isFree(pod: Pod, index: ClusterIndex, sweep: Sweep): boolean {
+  return (sweep === "recycle" && isDaemonSetPod(pod)) || !index.hasRefuge(pod);
 }
 
 /** Ready pods on the other draining nodes that have still to go and could be asked for. */

@@ -1,4 +1,4 @@
-import type { Pod, PodDisruptionBudget, Service, Workload } from "../../kube/objects.ts";
+import type { Node, Pod, PodDisruptionBudget, Service, Taint, Workload } from "../../kube/objects.ts";
 import type { KubeClient, OwnerReference } from "../../kube/types.ts";
 import type { ClusterView } from "./cluster.ts";
 import { EvictionMemory } from "./memory.ts";
@@ -95,6 +95,28 @@ export function budget(
   };
 }
 
+interface NodeFacts {
+  ready?: boolean;
+  cordoned?: boolean;
+  network?: string;
+  taints?: Taint[];
+  labels?: Record<string, string>;
+}
+
+/** A Ready node on Calico, unless the facts say otherwise. */
+export function node(name: string, facts: NodeFacts = {}): Node {
+  return {
+    apiVersion: "v1",
+    kind: "Node",
+    metadata: { name, labels: { "cni-migrate.io/network": facts.network ?? "calico", ...facts.labels } },
+    spec: {
+      ...(facts.cordoned === true ? { unschedulable: true } : {}),
+      ...(facts.taints === undefined ? {} : { taints: facts.taints }),
+    },
+    status: { conditions: [{ type: "Ready", status: facts.ready === false ? "False" : "True" }] },
+  };
+}
+
 export function view(parts: Partial<ClusterView>): ClusterView {
   return { pods: [], services: [], workloads: [], budgets: [], ...parts };
 }
@@ -129,7 +151,7 @@ export function recorder(answer: (name: string) => void = () => {}) {
 }
 
 /** A clock that stands still until it is set, and a chance that always answers 0. */
-export function clockAt(seconds = 0) {
+function clockAt(seconds = 0) {
   let nowMs = t0 + seconds * 1000;
   const set = (s: number) => {
     nowMs = t0 + s * 1000;

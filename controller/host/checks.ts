@@ -1,7 +1,7 @@
 import { isRecord } from "./deps.ts";
 
-/** Why a value is refused, or undefined when it will do. `extraPaths`: see paths.ts. */
-export type Check = (value: unknown, extraPaths: readonly string[]) => string | undefined;
+/** Why a value is refused, or undefined when it will do. */
+export type Check = (value: unknown) => string | undefined;
 
 export interface Field {
   check: Check;
@@ -29,28 +29,23 @@ export function oneOf(...values: unknown[]): Check {
 }
 
 export function listOf(check: Check, max = 256, min = 0): Check {
-  return (value, extraPaths) =>
+  return (value) =>
     Array.isArray(value) && value.length >= min && value.length <= max
-      ? firstProblem(value, (entry) => check(entry, extraPaths))
+      ? firstProblem(value, check)
       : `is not a list of ${min} to ${max} entries`;
 }
 
 export function object<T>(shape: Shape<T>): Check {
-  return (value, extraPaths) =>
-    isRecord(value) ? shapeProblem(value, shape as Record<string, Field>, extraPaths) : "is not an object";
+  return (value) => (isRecord(value) ? shapeProblem(value, shape as Record<string, Field>) : "is not an object");
 }
 
 /** The first field that is missing, unknown or wrong. */
-export function shapeProblem(
-  value: Record<string, unknown>,
-  shape: Record<string, Field>,
-  extraPaths: readonly string[],
-): string | undefined {
+export function shapeProblem(value: Record<string, unknown>, shape: Record<string, Field>): string | undefined {
   const unknown = Object.keys(value).find((name) => !Object.hasOwn(shape, name));
   if (unknown !== undefined) return `field ${show(unknown)} is not known`;
   return firstProblem(Object.entries(shape), ([name, field]) => {
     if (value[name] === undefined) return field.optional ? undefined : `field ${name} is missing`;
-    const problem = field.check(value[name], extraPaths);
+    const problem = field.check(value[name]);
     return problem === undefined ? undefined : `${name}: ${problem}`;
   });
 }

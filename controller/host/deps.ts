@@ -12,8 +12,6 @@ export interface Finished {
 export interface HostDeps {
   /** Directory where the node's file system is seen: `/host` in the pod. */
   root: string;
-  /** Directories beside `allowedPaths` the task may write to: CNI directories in unusual places. */
-  extraPaths: readonly string[];
   /** Runs a program without a shell; never throws, never reads this process's standard input. */
   run(argv: readonly string[], input?: string): Promise<Finished>;
   /** Milliseconds since 1970. */
@@ -36,7 +34,6 @@ export function realDeps(overrides: Partial<HostDeps> = {}): HostDeps {
   const root = overrides.root ?? "/";
   return {
     root,
-    extraPaths: [],
     run: (argv, input) => runProgram(argv, input, `${root}/run/xtables.lock`),
     now: Date.now,
     sleep: (milliseconds) => sleep(milliseconds),

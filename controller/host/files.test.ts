@@ -23,7 +23,7 @@ const host = (path: string) => join(root, path);
 
 beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), "cnim-files-"));
-  files = { root, extraPaths: ["/etc/kubernetes/cni/net.d"] };
+  files = { root };
   for (const path of ["/etc/cni/net.d", "/run/flannel", "/var/lib/cni/networks/cbr0", "/opt/cni", "/secret"])
     mkdirSync(host(path), { recursive: true });
   writeFileSync(host("/secret/key"), "secret");
@@ -143,9 +143,4 @@ describe("removeDirectory", () => {
 test("readText refuses what is larger than 64 KiB", async () => {
   writeFileSync(host("/run/flannel/big"), Buffer.alloc(64 * 1024 + 1));
   await expect(readText(files, "/run/flannel/big")).rejects.toThrow("larger than 64 KiB");
-});
-
-test("a CNI directory in an unusual place is reached when it was named", async () => {
-  mkdirSync(host("/etc/kubernetes/cni/net.d"), { recursive: true });
-  expect(await writeText(files, "/etc/kubernetes/cni/net.d/00-hold.conflist", "x", 0o644)).toBe(true);
 });

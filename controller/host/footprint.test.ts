@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import type { Footprint, HostOp } from "../../networks/host-ops.ts";
 import { TestNet } from "./testing/netns.ts";
 import { taskRunner } from "./testing/task.ts";
@@ -69,6 +69,9 @@ const backends = ["iptables-nft", "ip6tables-nft", "iptables-legacy", "ip6tables
 
 /** 8 rules and 5 chains in each packet filter; then nft tables, set, routes, links, files, directories. */
 const expectedLeftovers = 4 * (8 + 5) + 2 + 1 + 3 + 4 + 3 + 2;
+
+/** Generous: other test files may keep the machine busy. */
+vi.setConfig({ testTimeout: 30_000, hookTimeout: 60_000 });
 
 let net: TestNet;
 let node: string;

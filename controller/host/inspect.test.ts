@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { arch, release } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import type { HostOp } from "../../networks/host-ops.ts";
 import { TestNet } from "./testing/netns.ts";
 import { taskRunner } from "./testing/task.ts";
@@ -13,6 +13,9 @@ const inspect: HostOp = {
   subnetEnvPath: "/run/flannel/subnet.env",
 };
 const architecture = { x64: "amd64", arm64: "arm64" }[arch() as string] ?? arch();
+
+/** Generous: other test files may keep the machine busy. */
+vi.setConfig({ testTimeout: 30_000, hookTimeout: 60_000 });
 
 let net: TestNet;
 let root: string;

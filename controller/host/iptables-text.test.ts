@@ -51,6 +51,29 @@ test("the plan deletes jumps by their text, then flushes, then deletes the chain
   expect(planRemoval(table, { chains: ["OTHER"], comments: [] }, "iptables-nft")).toEqual({ lines: [], found: [] });
 });
 
+test("a container's chains go with the rules that carry the network's name, another network's stay", () => {
+  const rule = (chain: string, network: string, target: string) =>
+    `-A ${chain} -m comment --comment "dnat name: \\"${network}\\" id: \\"abc\\"" -j ${target}`;
+  const chains = ["CNI-HOSTPORT-DNAT", "CNI-DN-0123456789abcdef01234", "CNI-DN-aaaaaaaaaaaaaaaaaaaaa", "CNI-DN-shared"];
+  const text = `*nat\n${chains.map((chain) => `:${chain} - [0:0]`).join("\n")}
+${rule("CNI-HOSTPORT-DNAT", "cbr0", "CNI-DN-0123456789abcdef01234")}
+${rule("CNI-HOSTPORT-DNAT", "cbr0", "CNI-DN-shared")}
+${rule("CNI-HOSTPORT-DNAT", "cbr0-2", "CNI-DN-aaaaaaaaaaaaaaaaaaaaa")}
+-A CNI-DN-0123456789abcdef01234 -p tcp -j CNI-HOSTPORT-SETMARK
+COMMIT\n`;
+  const [table] = parseSaved(text).tables;
+  if (table === undefined) throw new Error("no table was read");
+  const plan = planRemoval(table, { chains: [], comments: ['dnat name: "cbr0"*'] }, "x");
+  expect(plan.lines).toEqual([
+    "*nat",
+    rule("CNI-HOSTPORT-DNAT", "cbr0", "CNI-DN-0123456789abcdef01234").replace("-A", "-D"),
+    rule("CNI-HOSTPORT-DNAT", "cbr0", "CNI-DN-shared").replace("-A", "-D"),
+    "-F CNI-DN-0123456789abcdef01234",
+    "-X CNI-DN-0123456789abcdef01234",
+    "COMMIT",
+  ]);
+});
+
 test("property: whatever a foreign comment holds, only rules that jump to the chain are in the plan", () => {
   const quote = (text: string) => `"${text.replaceAll(/["\\']/g, "\\$&")}"`;
   const rule = fc.record({ comment: fc.string({ maxLength: 60 }), ours: fc.boolean() });

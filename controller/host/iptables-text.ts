@@ -51,12 +51,12 @@ export function planRemoval(
   footprint: Pick<Footprint, "chains" | "comments">,
   backend: string,
 ): RemovalPlan {
-  const chains = table.chains.filter((chain) => matches(footprint.chains, chain));
+  const named = table.chains.filter((chain) => matches(footprint.chains, chain));
+  const chains = [...named, ...containerChains(table, footprint.comments)];
   const rules = table.rules.filter(
     (rule) =>
       !chains.includes(rule.chain) &&
-      ((rule.target !== undefined && matches(footprint.chains, rule.target)) ||
-        (rule.comment !== undefined && matches(footprint.comments, rule.comment))),
+      ((rule.target !== undefined && named.includes(rule.target)) || hasComment(rule, footprint.comments)),
   );
   if (chains.length === 0 && rules.length === 0) return { lines: [], found: [] };
   return {
@@ -72,6 +72,21 @@ export function planRemoval(
       ...chains.map((chain) => ({ kind: "chain", name: `${table.name} ${chain} (${backend})` })),
     ],
   };
+}
+
+/** Chains the bridge and portmap plugins make for one container: a hash of network and container is their name. */
+const containerChain = /^CNI-(?:DN-|SN-)?[0-9a-f]{16,24}$/;
+
+/** Those among them that are the network's: nothing but rules with its comments leads to them. */
+function containerChains(table: SavedTable, comments: readonly string[]): string[] {
+  return table.chains.filter((chain) => {
+    const leading = table.rules.filter((rule) => rule.target === chain);
+    return containerChain.test(chain) && leading.length > 0 && leading.every((rule) => hasComment(rule, comments));
+  });
+}
+
+function hasComment(rule: SavedRule, comments: readonly string[]): boolean {
+  return rule.comment !== undefined && matches(comments, rule.comment);
 }
 
 function parseRule(line: string): SavedRule {

@@ -1,7 +1,6 @@
 import { closeSync, constants, openSync, writeSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { type HostDeps, realDeps } from "./deps.ts";
-import { extraPathProblem } from "./paths.ts";
 import { renderResult } from "./result.ts";
 import { runHostTask } from "./task.ts";
 
@@ -9,13 +8,13 @@ import { runHostTask } from "./task.ts";
 const terminationLog = "/dev/termination-log";
 
 /**
- * `host-task --ops JSON [--root DIR] [--path DIR]...`: carries the operations out and leaves the result, as JSON, in the
+ * `host-task --ops JSON [--root DIR]`: carries the operations out and leaves the result, as JSON, in the
  * termination message and on stdout. Gives the exit code: 0 done, 1 an operation failed, 2 bad input.
  */
 export async function runHostTaskMain(argv: readonly string[], overrides: Partial<HostDeps> = {}): Promise<number> {
   const input = readArguments(argv);
   if ("problem" in input) return conclude({ ok: false, error: { op: "input", message: input.problem }, elapsedMs: 0 });
-  return conclude(await runHostTask(input.ops, realDeps({ root: input.root, extraPaths: input.paths, ...overrides })));
+  return conclude(await runHostTask(input.ops, realDeps({ root: input.root, ...overrides })));
 }
 
 function conclude(result: Parameters<typeof renderResult>[0]): number {
@@ -37,18 +36,13 @@ export function leaveMessage(text: string): void {
   }
 }
 
-function readArguments(argv: readonly string[]): { ops: unknown; root: string; paths: string[] } | { problem: string } {
+function readArguments(argv: readonly string[]): { ops: unknown; root: string } | { problem: string } {
   try {
     const { values } = parseArgs({
       args: [...argv],
-      options: { ops: { type: "string" }, root: { type: "string" }, path: { type: "string", multiple: true } },
+      options: { ops: { type: "string" }, root: { type: "string" } },
     });
-    const paths = values.path ?? [];
-    for (const path of paths) {
-      const problem = extraPathProblem(path);
-      if (problem !== undefined) return { problem: `--path: ${problem}` };
-    }
-    return { ops: JSON.parse(values.ops ?? ""), root: values.root ?? "/", paths };
+    return { ops: JSON.parse(values.ops ?? ""), root: values.root ?? "/" };
   } catch (error) {
     return { problem: `the arguments are not --ops JSON: ${error instanceof Error ? error.message : String(error)}` };
   }

@@ -10,34 +10,20 @@ export type PathUse = "file" | "directory" | "removableDirectory";
  * a root itself; one that is to be removed must not be shared with other networks. Looks at the text only: symbolic links
  * are the business of files.ts.
  */
-export function pathProblem(path: unknown, use: PathUse, extraPaths: readonly string[]): string | undefined {
+export function pathProblem(path: unknown, use: PathUse): string | undefined {
   const bad = malformed(path);
   if (bad !== undefined) return bad;
   const text = String(path);
-  const root = rootOf(text, extraPaths);
+  const root = rootOf(text);
   if (root === undefined) return `${text} is outside the directories a host task may touch`;
   if (use === "file" && text === root) return `${text} is a directory`;
-  if (use === "removableDirectory" && [...sharedDirectories, ...extraPaths].includes(text))
-    return `${text} is shared with other networks`;
+  if (use === "removableDirectory" && sharedDirectories.includes(text)) return `${text} is shared with other networks`;
   return undefined;
 }
 
 /** The allowed root a path lies in. */
-export function rootOf(path: string, extraPaths: readonly string[]): string | undefined {
-  return [...allowedPaths, ...extraPaths].find((root) => path === root || path.startsWith(`${root}/`));
-}
-
-/**
- * Whether a directory may be added to the allowed ones: a CNI directory in an unusual place, such as
- * /etc/kubernetes/cni/net.d. At least two segments deep and with one that is "cni" or starts with it.
- */
-export function extraPathProblem(path: unknown): string | undefined {
-  const bad = malformed(path);
-  if (bad !== undefined) return bad;
-  const segments = String(path).slice(1).split("/");
-  if (segments.length < 2 || !segments.some((segment) => segment.startsWith("cni")))
-    return `${String(path)} is not a CNI directory: no part of it starts with "cni"`;
-  return undefined;
+export function rootOf(path: string): string | undefined {
+  return allowedPaths.find((root) => path === root || path.startsWith(`${root}/`));
 }
 
 function malformed(path: unknown): string | undefined {

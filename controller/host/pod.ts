@@ -1,7 +1,7 @@
 import { hostServiceAccount, managedBy, managedByLabel, roleLabel } from "../../crds/names.ts";
 import type { Pod } from "../../kube/objects.ts";
 import type { OwnerReference } from "../../kube/types.ts";
-import { allowedPaths, type HostFacts, type HostOp, type HostResult, type Leftover } from "../../networks/host-ops.ts";
+import type { HostFacts, HostOp, HostResult, Leftover } from "../../networks/host-ops.ts";
 import { listFrom, numberFrom, plain, podOutcome, recordFrom } from "./pod-outcome.ts";
 
 export interface HostTask {
@@ -18,8 +18,6 @@ export interface HostTask {
   labels?: Record<string, string>;
   /** Default: the kubelet's. */
   imagePullPolicy?: "Always" | "IfNotPresent" | "Never";
-  /** CNI directories in places that are not among `allowedPaths`. Others than CNI directories are refused by the task. */
-  extraPaths?: readonly string[];
 }
 
 /**
@@ -34,8 +32,7 @@ const hostRoot = "/host";
  * without an API token. It asks for no resources, so that a full node neither refuses it nor evicts a pod for it.
  */
 export function hostTaskPod(task: HostTask): Pod {
-  const paths = (task.extraPaths ?? []).filter((path) => !allowedPaths.some((root) => root === path));
-  const args = ["host-task", "--root", hostRoot, ...paths.flatMap((path) => ["--path", path])];
+  const args = ["host-task", "--root", hostRoot, "--ops", JSON.stringify(task.ops)];
   return {
     apiVersion: "v1",
     kind: "Pod",
@@ -63,7 +60,7 @@ export function hostTaskPod(task: HostTask): Pod {
           name: "host-task",
           image: task.image,
           ...(task.imagePullPolicy === undefined ? {} : { imagePullPolicy: task.imagePullPolicy }),
-          args: [...args, "--ops", JSON.stringify(task.ops)],
+          args,
           securityContext: { privileged: true, runAsUser: 0 },
           terminationMessagePolicy: "FallbackToLogsOnError",
           volumeMounts: [{ name: "host", mountPath: hostRoot, mountPropagation: "HostToContainer" }],

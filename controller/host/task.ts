@@ -69,7 +69,7 @@ const performers: { [K in HostOp["op"]]: Perform<K> } = {
  */
 export async function runHostTask(ops: unknown, deps: HostDeps): Promise<HostResult> {
   const progress: Progress = { startMs: deps.now(), changes: [], result: {} };
-  const read = readOps(ops, deps.extraPaths);
+  const read = readOps(ops);
   const error = "problem" in read ? { op: "input", message: read.problem } : await performAll(read.ops, deps, progress);
   return {
     ok: error === undefined,

@@ -1,13 +1,15 @@
 import { describe, expect, test } from "vitest";
+import type { PlanContext, PlanNode } from "../../networks/contract.ts";
 import type { Footprint, HostOp } from "../../networks/host-ops.ts";
-import { extraPathProblem } from "./paths.ts";
+import { networks } from "../../networks/index.ts";
+import { handOver } from "../../networks/overlays.ts";
 import { readOps } from "./validate.ts";
 
 const footprint: Footprint = {
   network: "flannel",
   links: [{ name: "flannel.1", kind: "vxlan" }],
   chains: ["FLANNEL-POSTRTG", "cali-*"],
-  comments: ["flanneld masq", "cali:*"],
+  comments: ["flanneld masq", "cali:*", 'name: "cbr0"*'],
   nftTables: ["ip flannel-ipv4"],
   ipsets: ["cali40*"],
   routeProtocols: [12, 80],
@@ -78,7 +80,8 @@ describe("the whole list is refused for", () => {
     ["kube-proxy's nft table", remove({ nftTables: ["ip kube-proxy"] }), "is not a network's own"],
     ["an nft command", remove({ nftTables: ["ip x; flush ruleset"] }), "is not an nft family and table"],
     ["a shared directory", remove({ directories: ["/var/lib/cni"] }), "/var/lib/cni is shared"],
-    ["a comment with a quote", remove({ comments: ['x" -j ACCEPT'] }), "comments: "],
+    ["a comment with a line break", remove({ comments: ["x\ny"] }), "comments: "],
+    ["kube-proxy's comments", remove({ comments: ["kube*"] }), '"kube*" reaches kubernetes'],
     [
       "a prefix with a slash",
       remove({ filePrefixes: [{ dir: "/run/flannel", prefix: "../x" }] }),
@@ -90,11 +93,48 @@ describe("the whole list is refused for", () => {
   });
 });
 
-test("a directory in an unusual place is allowed only when it is named and is a CNI directory", () => {
-  const path = "/etc/kubernetes/cni/net.d/00-hold.conflist";
-  expect(readOps(write(path))).toHaveProperty("problem");
-  expect(readOps(write(path), ["/etc/kubernetes/cni/net.d"])).toHaveProperty("ops");
-  expect(extraPathProblem("/etc/kubernetes/cni/net.d")).toBeUndefined();
-  for (const other of ["/etc", "/cni", "/etc/ssh", "/", "relative/cni", "/etc/../cni/x"])
-    expect(extraPathProblem(other)).toBeDefined();
+describe("what a network wants done on a node passes", () => {
+  const overlay = {
+    encapsulation: "vxlan",
+    vni: 1,
+    port: 8472,
+    mtu: 1450,
+    cidrs: ["10.244.0.0/16"],
+    subnetLen: 24,
+    masquerade: true,
+  } as const;
+  const node: PlanNode = {
+    name: "n1",
+    uid: "u1",
+    internalIPs: ["192.0.2.1"],
+    podCIDRs: ["10.244.0.0/24"],
+    labels: {},
+    annotations: {},
+  };
+  const agent = { namespace: "x", daemonSets: ["x"], podLabels: {} };
+  const dirs = { cniConfDir: "/etc/cni/net.d", cniBinDir: "/opt/cni/bin" };
+  const facts = { ...overlay, cidrs: [...overlay.cidrs] };
+
+  test.each(
+    networks.filter(({ plays }) => plays.source || plays.target).map((network) => [network.id, network] as const),
+  )("%s", (id, network) => {
+    const vteps = { n1: { ip: "10.244.0.0", mac: "02:00:00:00:00:01", publicIP: "192.0.2.1" } };
+    const source = { network: id, agent, overlay: facts, vteps, ...dirs, detected: [] };
+    const context: PlanContext = {
+      migration: "m",
+      source,
+      target: { network: id, agent },
+      overlay: facts,
+      nodes: [node],
+    };
+    const ops: HostOp[] = [
+      { op: "awaitProcessGone", names: network.agentProcesses, timeoutSeconds: 60 },
+      ...network.leave(context, node),
+      ...handOver(network, network, facts, vteps.n1.mac),
+      ...network.join(context, node),
+      ...network.awaitJoined(context, node),
+      { op: "removeFootprint", footprint: network.footprint({ ...dirs, overlay: facts }) },
+    ];
+    expect(readOps(ops)).toEqual({ ops });
+  });
 });

@@ -27,6 +27,8 @@ const foreign = {
   link: { names: ["lo"], prefixes: ["eth", "bond", "docker", "kube-"] },
   comment: { names: [], prefixes: ["kubernetes"] },
 };
+/** Every printable ASCII character but the asterisk. */
+const printable = "\\x20-\\x29\\x2b-\\x7e";
 /** Tables of iptables-nft and kube-proxy: shared, or not a network's. */
 const foreignTables = ["filter", "nat", "mangle", "raw", "security", "kube-proxy"];
 /** unspec, redirect, kernel, boot, static: anyone's routes; ra and dhcp: the node's own way out. */
@@ -34,8 +36,8 @@ const foreignProtocols = [0, 1, 2, 3, 4, 9, 16];
 
 const path =
   (use: PathUse): Check =>
-  (value, extraPaths) =>
-    pathProblem(value, use, extraPaths);
+  (value) =>
+    pathProblem(value, use);
 const linkName = text(/^(?!\.{1,2}$)(?!-)[A-Za-z0-9_.-]{1,15}$/, "a link name");
 const processName = text(/^[A-Za-z0-9_.-]{1,64}$/, "a process name");
 const seconds = integer(1, 600);
@@ -49,15 +51,15 @@ const marks = object<VxlanMarks>({
   port: required(integer(1, 65_535)),
   mac: optional(text(/^(?:[0-9a-f]{2}:){5}[0-9a-f]{2}$/, "a MAC address in lower case")),
 });
-const nftTable: Check = (value, extraPaths) => {
-  const malformed = text(/^(ip|ip6|inet) [A-Za-z0-9_.-]{1,64}$/, "an nft family and table")(value, extraPaths);
+const nftTable: Check = (value) => {
+  const malformed = text(/^(ip|ip6|inet) [A-Za-z0-9_.-]{1,64}$/, "an nft family and table")(value);
   if (malformed !== undefined) return malformed;
   return foreignTables.includes(String(value).split(" ")[1] ?? "")
     ? `${show(value)} is not a network's own`
     : undefined;
 };
-const protocol: Check = (value, extraPaths) =>
-  integer(0, 255)(value, extraPaths) ??
+const protocol: Check = (value) =>
+  integer(0, 255)(value) ??
   (foreignProtocols.includes(Number(value)) ? `${show(value)} is a protocol of the node's own routes` : undefined);
 const content: Check = (value) =>
   typeof value === "string" && Buffer.byteLength(value) <= maxContentBytes
@@ -75,7 +77,7 @@ const footprint = object<Footprint>({
     ),
   ),
   chains: required(listOf(pattern("A-Za-z0-9_.\\-", 28, foreign.chain))),
-  comments: required(listOf(pattern("A-Za-z0-9_.:/ \\-", 255, foreign.comment))),
+  comments: required(listOf(pattern(printable, 255, foreign.comment))),
   nftTables: required(listOf(nftTable)),
   ipsets: required(listOf(pattern("A-Za-z0-9_.:\\-", 31, foreign.ipset))),
   routeProtocols: required(listOf(protocol)),
@@ -123,20 +125,20 @@ const shapes: { [K in HostOp["op"]]: Shape<Omit<Extract<HostOp, { op: K }>, "op"
  * The strict reading of a host task's input: the operations, or one line that names the first entry that is wrong and
  * why. Then nothing at all is to be carried out.
  */
-export function readOps(input: unknown, extraPaths: readonly string[] = []): { ops: HostOp[] } | { problem: string } {
+export function readOps(input: unknown): { ops: HostOp[] } | { problem: string } {
   if (!Array.isArray(input) || input.length === 0 || input.length > maxOps)
     return { problem: `operations are not a list of 1 to ${maxOps} entries` };
   for (const [index, entry] of input.entries()) {
-    const problem = opProblem(entry, extraPaths);
+    const problem = opProblem(entry);
     if (problem !== undefined) return { problem: `operation ${index + 1}${problem}` };
   }
   return { ops: input as HostOp[] };
 }
 
-function opProblem(entry: unknown, extraPaths: readonly string[]): string | undefined {
+function opProblem(entry: unknown): string | undefined {
   if (!isRecord(entry)) return ": is not an object";
   const { op, ...fields } = entry;
   if (typeof op !== "string" || !Object.hasOwn(shapes, op)) return `: ${show(op)} is not an operation`;
-  const problem = shapeProblem(fields, shapes[op as HostOp["op"]] as Record<string, Field>, extraPaths);
+  const problem = shapeProblem(fields, shapes[op as HostOp["op"]] as Record<string, Field>);
   return problem === undefined ? undefined : ` (${op}): ${problem}`;
 }

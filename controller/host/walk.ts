@@ -10,7 +10,6 @@ import { rootOf } from "./paths.ts";
  */
 export interface HostFiles {
   root: string;
-  extraPaths: readonly string[];
 }
 
 const { O_DIRECTORY, O_NOFOLLOW, O_RDONLY } = constants;
@@ -23,7 +22,7 @@ export async function inParent<T>(
 ): Promise<T | undefined> {
   const cut = path.lastIndexOf("/");
   // An allowed root has its parent outside: the parent is the node's own, its links may be followed.
-  const isRoot = rootOf(path, files.extraPaths) === path;
+  const isRoot = rootOf(path) === path;
   const parent = isRoot
     ? await openAbsolute(files, dirname(await resolveRoot(files, path)))
     : await openDirectory(files, path.slice(0, cut));
@@ -38,7 +37,7 @@ export async function inParent<T>(
 
 /** An allowed directory or one below it; undefined when absent. */
 export async function openDirectory(files: HostFiles, path: string): Promise<FileHandle | undefined> {
-  const root = rootOf(path, files.extraPaths);
+  const root = rootOf(path);
   if (root === undefined) throw new HostError(`path ${path} is outside the directories a host task may touch`);
   let current = await openAbsolute(files, await resolveRoot(files, root));
   for (const name of path.slice(root.length).split("/").filter(Boolean)) {
@@ -96,7 +95,7 @@ async function resolveRoot(files: HostFiles, root: string): Promise<string> {
 
 /** Where a path below an allowed root really is, as this process sees it. */
 export async function realPath(files: HostFiles, path: string): Promise<string> {
-  const root = rootOf(path, files.extraPaths) ?? "";
+  const root = rootOf(path) ?? "";
   return join(files.root, await resolveRoot(files, root), path.slice(root.length)).replace(/\/$/, "");
 }
 

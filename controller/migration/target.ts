@@ -2,7 +2,7 @@ import { networkLabel } from "../../crds/names.ts";
 import type { DaemonSet } from "../../kube/objects.ts";
 import type { AgentRef, NetworkId } from "../../networks/contract.ts";
 import { networkById } from "../../networks/index.ts";
-import type { UnknownObject } from "../../kube/types.ts";
+import type { KubeObject, UnknownObject } from "../../kube/types.ts";
 import { next, type Phase } from "./phase.ts";
 
 /**
@@ -31,8 +31,6 @@ export const targetPhase: Phase = {
 
 function findAgent(daemonSets: readonly DaemonSet[], target: NetworkId): AgentRef | undefined {
   const bound = daemonSets.filter((ds) => ds.spec.template.spec.nodeSelector?.[networkLabel] === target);
-  if (bound.length === 0) return undefined;
-  const network = networkById(target);
-  if (network.checkManifests(bound as unknown as UnknownObject[]).some((f) => f.severity === "blocker")) return undefined;
-  return network.agentOf(bound as unknown as UnknownObject[]);
+  const agent = networkById(target).agentOf(bound as KubeObject[] as UnknownObject[]);
+  return agent.daemonSets.length === 0 ? undefined : agent;
 }

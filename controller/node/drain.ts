@@ -22,12 +22,13 @@ export async function recyclePods(context: NodeContext): Promise<StepResult> {
 }
 
 export function clusterView(scope: Scope): ClusterView {
-  const { pods, services, replicaSets, statefulSets, budgets } = scope.stores;
+  const { nodes, pods, services, replicaSets, statefulSets, budgets } = scope.stores;
   return {
     pods: pods.list(),
     services: services.list(),
     workloads: [...replicaSets.list(), ...statefulSets.list()],
     budgets: budgets.list(),
+    nodes: nodes.list(),
   };
 }
 
@@ -48,7 +49,7 @@ function sweepInput(context: NodeContext) {
 /** Every node that drains now: a batch shares one rule about replicas. */
 function drainingNodes(scope: Scope): { node: string; startedAtMs: number }[] {
   return scope.stores.nodeMigrations.list().flatMap((nm) => {
-    const started = nm.status?.steps?.find((s) => s.name === "Drain")?.startTime;
+    const started = nm.status?.steps?.findLast((s) => s.name === "Drain")?.startTime;
     if (nm.status?.step !== "Drain" || started === undefined) return [];
     return [{ node: nm.spec.nodeName, startedAtMs: Date.parse(started) }];
   });

@@ -17,13 +17,12 @@ const usageCode = 2;
  * arguments.
  */
 export async function probeServerMain(argv: readonly string[], env: Env = process.env): Promise<number> {
-  const { values } = parseArgs({ args: [...argv], options: { port: { type: "string" }, token: { type: "string" } } });
-  const port = Number(values.port);
-  if (!Number.isInteger(port) || port < 0 || port > 65_535 || values.token === undefined) {
-    process.stderr.write("probe-server: needs --port PORT and --token TEXT\n");
+  const settings = readServerArguments(argv);
+  if (settings === undefined) {
+    process.stderr.write("probe-server: needs --port PORT and --token TEXT, and nothing else\n");
     return usageCode;
   }
-  const server = await startProbeServer({ port, token: values.token, ...identity(env) });
+  const server = await startProbeServer({ ...settings, ...identity(env) });
   process.stdout.write(`probe server on port ${server.port}\n`);
   await new Promise<void>((resolve) => {
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve());
@@ -68,6 +67,17 @@ function selfFrom(env: Env, spec: ProbeSpec, listener: ProbeServer | undefined):
     listenerPort: listener?.port ?? 0,
     api: host === undefined ? undefined : { host, port: Number(env.KUBERNETES_SERVICE_PORT ?? 443) },
   };
+}
+
+function readServerArguments(argv: readonly string[]): { port: number; token: string } | undefined {
+  try {
+    const { values } = parseArgs({ args: [...argv], options: { port: { type: "string" }, token: { type: "string" } } });
+    const port = Number(values.port);
+    const good = Number.isInteger(port) && port >= 0 && port <= 65_535 && values.token !== undefined;
+    return good ? { port, token: values.token ?? "" } : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function readArguments(argv: readonly string[]): ReturnType<typeof readSpec> {

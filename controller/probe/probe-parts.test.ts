@@ -1,5 +1,6 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import type { Pod } from "../../kube/objects.ts";
+import { probeMain, probeServerMain } from "./main.ts";
 import { oneShotProbePod, parseProbeReport, probeServerPod, probeServiceObject } from "./pods.ts";
 import { renderReport } from "./report.ts";
 import { candidates, parseResolvConf } from "./resolve.ts";
@@ -49,12 +50,33 @@ describe("readSpec", () => {
   });
 });
 
+describe("bad arguments end with code 2 and one line", () => {
+  const words = (stream: "stdout" | "stderr") => vi.spyOn(process[stream], "write").mockReturnValue(true);
+
+  test.each([[["--spec", "{"]], [["--spec", "{}"]], [[]], [["--other"]]])("probe %j", async (argv) => {
+    const written = words("stdout");
+    expect(await probeMain(argv, {})).toBe(2);
+    expect(written.mock.calls).toEqual([[expect.stringMatching(/^\{"error":".+"\}\n$/)]]);
+    written.mockRestore();
+  });
+
+  test.each([[["--port", "x", "--token", "t"]], [["--port", "80"]], [["--other"]]])("probe-server %j", async (argv) => {
+    const written = words("stderr");
+    expect(await probeServerMain(argv, {})).toBe(2);
+    expect(written.mock.calls).toEqual([["probe-server: needs --port PORT and --token TEXT, and nothing else\n"]]);
+    written.mockRestore();
+  });
+});
+
 describe("runChecks", () => {
   /** Each attempt takes the time it is given, as one that gets no answer does. */
-  function run(answers: (string | undefined)[], deadlineSeconds = 10) {
+  function run(answers: (string | undefined)[]) {
     let now = 0;
     const limits: number[] = [];
-    const clock = { now: () => now, sleep: async (ms: number) => void (now += ms) };
+    const sleep = async (ms: number) => {
+      now += ms;
+    };
+    const clock = { now: () => now, sleep };
     const attempt = async (ms: number) => {
       limits.push(ms);
       const answer = answers[limits.length - 1];
@@ -62,7 +84,7 @@ describe("runChecks", () => {
       if (answer === undefined) throw new Error(`no answer within ${ms} ms`);
       return answer;
     };
-    return runChecks([{ path: "a -> b", kind: "dns", attempt }], deadlineSeconds, clock).then(([check]) => ({
+    return runChecks([{ path: "a -> b", kind: "dns", attempt }], 10, clock).then(([check]) => ({
       check,
       limits,
     }));
@@ -76,24 +98,38 @@ describe("runChecks", () => {
   test("one that is late is tried again, each time for longer", async () => {
     const { check, limits } = await run([undefined, undefined, "fine"]);
     expect(check).toMatchObject({ ok: true, tries: 3 });
-    expect(limits).toEqual([250, 500, 1050]);
+    expect(limits).toEqual([250, 500, 1000]);
   });
 
-  test("one that stays broken fails after two seconds with what was seen last", async () => {
-    const { check } = await run([]);
+  test("one that gets no answer is given up after an attempt as long as the window", async () => {
+    const { check, limits } = await run([]);
     expect(check).toEqual({
       path: "a -> b",
       kind: "dns",
       ok: false,
-      detail: "no answer within 1050 ms",
-      ms: 2000,
-      tries: 3,
+      detail: "no answer within 2000 ms",
+      ms: 4050,
+      tries: 4,
     });
+    expect(limits).toEqual([250, 500, 1000, 2000]);
   });
 
-  test("a deadline below the window ends it sooner", async () => {
-    const { check } = await run([], 1);
-    expect(check).toMatchObject({ ok: false, ms: 800 });
+  test("one that is refused at once is tried for two seconds, and for a fifth of another deadline", async () => {
+    const refused = () => {
+      throw new Error("ECONNREFUSED");
+    };
+    for (const [deadlineSeconds, ms] of [
+      [10, 2000],
+      [5, 1000],
+    ] as const) {
+      let now = 0;
+      const sleep = async (pause: number) => {
+        now += pause;
+      };
+      const checks = [{ path: "a -> b", kind: "api", attempt: refused } as const];
+      const [check] = await runChecks(checks, deadlineSeconds, { now: () => now, sleep });
+      expect(check).toMatchObject({ ok: false, detail: "ECONNREFUSED", ms, tries: ms / 100 + 1 });
+    }
   });
 });
 

@@ -1,7 +1,8 @@
 import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { firstLine, outputOf, TestNet } from "../host/testing/netns.ts";
 import type { ProbeCheck, ProbeReport, ProbeSpec } from "./spec.ts";
 
@@ -34,6 +35,9 @@ const apiScript = `
 const { readFileSync } = require("fs");
 const [key, cert] = process.argv.slice(1).map((file) => readFileSync(file));
 require("https").createServer({ key, cert }, (_, r) => r.writeHead(401).end()).listen(6443, () => console.log("ready"));`;
+
+/** Generous: other test files may keep the machine busy. */
+vi.setConfig({ testTimeout: 30_000, hookTimeout: 60_000 });
 
 let net: TestNet;
 let bundle: string;
@@ -198,7 +202,7 @@ async function whileBroken(rules: readonly string[], spec: ProbeSpec) {
   };
   change("-I");
   try {
-    return await probe(spec);
+    return await probe({ ...spec, deadlineSeconds: 6 });
   } finally {
     change("-D");
   }
@@ -208,7 +212,7 @@ describe("a broken path is named, and only that", () => {
   test("a leftover blackhole route of the new pod's range on the peer's node", async () => {
     const route = ["blackhole", "10.244.2.0/26", "proto", "80"];
     net.exec(names.n1, ["ip", "route", "add", ...route]);
-    const report = await probe(fromPod);
+    const report = await probe({ ...fromPod, deadlineSeconds: 6 });
     net.exec(names.n1, ["ip", "route", "del", ...route]);
     expect(report).toMatchObject({ ok: false, exitCode: 1 });
     expect(failures(report).map((check) => check.path)).toContain("pod on n2 -> pod on n1 (10.244.1.5)");
@@ -229,7 +233,8 @@ describe("a broken path is named, and only that", () => {
 
   test("full-size packets that are dropped, one backend of the Service that is not reached, an unknown name", async () => {
     const noLarge = "-t mangle -I FORWARD -o flannel.1 -m length --length 1441: -j DROP";
-    const noBackend = "-t filter -I FORWARD -p tcp -d 10.244.1.5 -m conntrack --ctstate DNAT -j REJECT";
+    const noBackend =
+      "-t filter -I FORWARD -p tcp -d 10.244.1.5 -m conntrack --ctstate DNAT -j REJECT --reject-with tcp-reset";
     const report = await whileBroken([noLarge, noBackend], { ...fromPod, dns: "nowhere.default.svc" });
     expect(failures(report).map(({ kind, path }) => `${kind}: ${path}`)).toEqual([
       "full-size-tcp: pod on n2 -> pod on n1 (10.244.1.5)",
@@ -257,16 +262,17 @@ describe("a broken path is named, and only that", () => {
       "source-address: pod on n1 (10.244.1.5) -> pod on n2 (10.244.2.5)",
       "api: pod on n2 -> API server (10.96.0.1:443)",
     ]);
-    for (const { detail } of failures(report)) expect(detail).toMatch(/^no answer within \d+ ms$/);
+    for (const { detail } of failures(report)) expect(detail).toMatch(/no answer within \d+ ms$/);
   });
 
-  test("not a route that comes a moment later: the check passes with more than one try", async () => {
-    const route = ["blackhole", "10.244.1.0/25", "proto", "80"];
-    net.exec(names.n2, ["ip", "route", "add", ...route]);
-    const later = setTimeout(() => net.exec(names.n2, ["ip", "route", "del", ...route]), 500);
-    const report = await probe({ ...fromPod, service: { ip: "10.96.0.100", connections: 1 } });
-    clearTimeout(later);
-    expect(report.ok).toBe(true);
-    expect(Math.max(...report.checks.map((check) => check.tries))).toBeGreaterThan(1);
+  test("not a path that comes a moment later: the check passes with more than one try", async () => {
+    const rule = "FORWARD -s 10.244.2.5 -d 10.244.1.5 -j DROP".split(" ");
+    net.exec(names.n2, ["iptables-nft", "-I", ...rule]);
+    const report = probe(fromPod);
+    const dropped = () => Number(net.exec(names.n2, ["iptables-nft", "-vnxL", "FORWARD", "1"]).trim().split(/\s+/)[0]);
+    while (dropped() === 0) await sleep(10);
+    net.exec(names.n2, ["iptables-nft", "-D", ...rule]);
+    expect(await report).toMatchObject({ ok: true, exitCode: 0 });
+    expect(Math.max(...(await report).checks.map((check) => check.tries))).toBeGreaterThan(1);
   });
 });

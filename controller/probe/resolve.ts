@@ -18,6 +18,9 @@ export function parseResolvConf(text: string): ResolvConf {
   return conf;
 }
 
+/** What c-ares says when the servers said nothing: its own timer, or ours. */
+const silent = ["ETIMEOUT", "ECANCELLED"];
+
 /** The names a resolver asks for one after the other. */
 export function candidates(name: string, { search, ndots }: ResolvConf): string[] {
   if (name.endsWith(".")) return [name.slice(0, -1)];
@@ -47,8 +50,8 @@ export async function resolveName(name: string, conf: ResolvConf, timeoutMs: num
         if ((error as NodeJS.ErrnoException).code !== "ENOTFOUND") break;
       }
     }
-    const code = (last as NodeJS.ErrnoException).code;
-    throw new Error(`${code === "ECANCELLED" ? "no answer" : code} from ${conf.servers.join(", ")}`);
+    const code = (last as NodeJS.ErrnoException).code ?? "";
+    throw new Error(`${silent.includes(code) ? "no answer" : code} from ${conf.servers.join(", ")}`);
   } finally {
     clearTimeout(timer);
   }

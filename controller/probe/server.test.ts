@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type CallBack, type ProbeServer, startProbeServer } from "./server.ts";
 import { ask, askWho, echoDatagram, reach, tokenHeader } from "./wire.ts";
@@ -41,6 +43,15 @@ test("gives a body back, and refuses one of more than 4 MiB", async () => {
     (await ask("127.0.0.1", server.port, "/echo", 1000, { method: "POST", headers: { "content-length": "4194305" } }))
       .status,
   ).toBe(413);
+});
+
+test("goes on when a caller goes away in the middle of its body", async () => {
+  const socket = connect(server.port, "127.0.0.1");
+  await once(socket, "connect");
+  socket.write("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nhalf");
+  await once(socket, "data");
+  socket.resetAndDestroy();
+  expect(await askWho("127.0.0.1", server.port, 1000)).toMatchObject({ pod: "server-n1" });
 });
 
 test("sends datagrams back; a port where nobody is fails", async () => {

@@ -1,8 +1,8 @@
 import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
-import { isIP } from "node:net";
+import { type AddressInfo, isIP } from "node:net";
+import { pipeline } from "node:stream/promises";
 import { askWho, plainAddress, reach, reasonOf, tokenHeader, type Who } from "./wire.ts";
 
 /** What a server answers to "call back": whether it got through, and who answered. */
@@ -35,7 +35,8 @@ const maxCallBackMs = 5_000;
  */
 export async function startProbeServer(options: Options): Promise<ProbeServer> {
   const server = createServer((request, response) => {
-    answer(options, request, response).catch((error) => response.destroy(error));
+    // A caller that went away in the middle: there is nobody left to tell.
+    answer(options, request, response).catch(() => response.destroy());
   });
   server.keepAliveTimeout = 1;
   server.listen(options.port);
@@ -77,11 +78,11 @@ function whoIs({ node, pod }: Options, request: IncomingMessage): Who {
   return { node, pod, peer: plainAddress(request.socket.remoteAddress) };
 }
 
-function echo(request: IncomingMessage, response: ServerResponse): void {
-  if (Number(request.headers["content-length"] ?? maxBodyBytes + 1) > maxBodyBytes)
-    return reply(response, 413, { error: "too long" });
-  response.writeHead(200, { "content-length": request.headers["content-length"] });
-  request.pipe(response);
+async function echo(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const bytes = Number(request.headers["content-length"] ?? maxBodyBytes + 1);
+  if (bytes > maxBodyBytes) return reply(response, 413, { error: "too long" });
+  response.writeHead(200, { "content-length": bytes });
+  await pipeline(request, response);
 }
 
 async function callBack(query: URLSearchParams): Promise<CallBack> {

@@ -33,7 +33,7 @@ export interface ProbeSpec {
   api?: boolean;
   /** "host:port" outside of the cluster to connect to. */
   external?: string;
-  /** Seconds until the report is written, whatever is still open. Default 10. */
+  /** Seconds the report may take. A fifth of it is how long a check may fail before it counts. Default 10. */
   deadlineSeconds?: number;
 }
 

@@ -1,8 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Pod } from "../../kube/objects.ts";
-import { pod } from "../drain/testing.ts";
+import { node, pod } from "../drain/testing.ts";
 import { accepts } from "./accepts.ts";
-import { node } from "./testing.ts";
 
 type Spec = Partial<Pod["spec"]>;
 

@@ -1,9 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { ApiError } from "../../kube/errors.ts";
 import type { ClusterView } from "../drain/cluster.ts";
-import { budget, pod, recorder, sweepInput, t0, view, workload } from "../drain/testing.ts";
+import { budget, node, pod, recorder, sweepInput, t0, view, workload } from "../drain/testing.ts";
 import { spreadPods } from "./engine.ts";
-import { node } from "./testing.ts";
 
 function setUp(parts: Partial<ClusterView>, answer?: (name: string) => void) {
   let now = view(parts);

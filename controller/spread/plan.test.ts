@@ -1,9 +1,8 @@
 import { describe, expect, test } from "vitest";
 import type { Node, Pod } from "../../kube/objects.ts";
 import { ClusterIndex } from "../drain/cluster.ts";
-import { pod, t0, view, workload } from "../drain/testing.ts";
+import { node, pod, t0, view, workload } from "../drain/testing.ts";
 import { judgeSpread, type SpreadContext } from "./plan.ts";
-import { node } from "./testing.ts";
 
 /** Begun at t0 in a migration that began ten minutes before; pods are made five minutes before t0 unless they say else. */
 function judge(pods: Pod[], nodes: Node[], replicas = pods.length, changes: Partial<SpreadContext> = {}) {

@@ -17,12 +17,8 @@ export const engineRules: readonly PolicyRule[] = [
   { apiGroups: [""], resources: ["nodes"], verbs: ["get", "list", "watch", "patch"] },
   { apiGroups: [""], resources: ["pods"], verbs: ["get", "list", "watch"] },
   { apiGroups: [""], resources: ["pods/eviction"], verbs: ["create"] },
-  { apiGroups: [""], resources: ["services", "replicationcontrollers"], verbs: ["get", "list", "watch"] },
-  {
-    apiGroups: ["apps"],
-    resources: ["daemonsets", "deployments", "replicasets", "statefulsets"],
-    verbs: ["get", "list", "watch"],
-  },
+  { apiGroups: [""], resources: ["services"], verbs: ["get", "list", "watch"] },
+  { apiGroups: ["apps"], resources: ["daemonsets", "replicasets", "statefulsets"], verbs: ["get", "list", "watch"] },
   { apiGroups: ["policy"], resources: ["poddisruptionbudgets"], verbs: ["get", "list", "watch"] },
   { apiGroups: ["networking.k8s.io"], resources: ["networkpolicies"], verbs: ["get", "list"] },
   { apiGroups: [apiGroup], resources: ["cnimigrations"], verbs: ["get", "list", "watch", "patch"] },
@@ -44,7 +40,13 @@ export const engineRules: readonly PolicyRule[] = [
 /** In its own namespace: host tasks, probes and the Lease. */
 export const ownNamespaceRules: readonly PolicyRule[] = [
   { apiGroups: [""], resources: ["pods"], verbs: ["get", "list", "watch", "create", "delete"] },
-  { apiGroups: ["coordination.k8s.io"], resources: ["leases"], verbs: ["get", "create", "update", "patch"] },
+  { apiGroups: ["coordination.k8s.io"], resources: ["leases"], verbs: ["create"] },
+  {
+    apiGroups: ["coordination.k8s.io"],
+    resources: ["leases"],
+    resourceNames: [controllerName],
+    verbs: ["get", "list", "watch", "update"],
+  },
 ];
 
 /** Single objects read in namespaces of Kubernetes' own. */

@@ -11,6 +11,9 @@ const file = "subnet.env";
 /** Commands at a time. */
 const atOnce = 8;
 
+/** Characters of a cause that are told; a kubelet's may hold a whole URL. */
+const longestCause = 120;
+
 export interface HostRead {
   hosts: Record<string, HostFacts>;
   findings: Finding[];
@@ -35,7 +38,7 @@ export async function readHosts(
       try {
         hosts[node] = factsOf(nodes, node, parseEnv(await session.exec(pod, ["cat", path])));
       } catch (error) {
-        failed.push({ node, why: (error as Error).message });
+        failed.push({ node, why: (error as Error).message.slice(0, longestCause) });
       }
     }
   };
@@ -93,9 +96,5 @@ function factsOf(nodes: readonly Node[], name: string, subnetEnv: Record<string,
 function unread(failed: readonly { node: string; why: string }[]): Finding {
   const [first] = [...failed].sort((a, b) => (a.node < b.node ? -1 : 1));
   const nodes = failed.length === 1 ? `node ${first?.node}` : `${failed.length} nodes`;
-  return info(
-    "SubnetEnvUnread",
-    `${folder}/${file} could not be read through the network's pods (${first?.why})`,
-    nodes,
-  );
+  return info("ValueNotFound", `${folder}/${file} could not be read through the network's pods (${first?.why})`, nodes);
 }

@@ -1,7 +1,6 @@
 import { selects } from "../../kube/labels.ts";
 import type { LabelSelector, Node, Pod } from "../../kube/objects.ts";
 import type { Detected, Finding } from "../../networks/contract.ts";
-import { warning } from "../../networks/findings.ts";
 import { isReady } from "../../networks/nodes.ts";
 import { inOrder, isControlPlane } from "../../networks/order.ts";
 import { someOf } from "../output.ts";
@@ -45,7 +44,10 @@ export function planView(request: MigrationRequest, facts: ClusterFacts): PlanVi
   const { source, target } = facts;
   const sourceId = source?.network.id ?? request.source?.id ?? "unknown";
   const nodes = inOrder(facts.nodes, request.spec.nodeOrder ?? []).map((node) => nodeRow(node, facts.pods, request));
-  const findings = [...facts.findings, ...nodes.filter((row) => row.skipped === undefined).flatMap(undecidedFinding)];
+  const findings: Finding[] = [
+    ...facts.findings,
+    ...nodes.filter((row) => row.skipped === undefined).flatMap(undecidedFinding),
+  ];
   const of = (severity: Finding["severity"]) => findings.filter((finding) => finding.severity === severity);
   const agent = request.manifests.length === 0 ? undefined : target.agentOf(request.manifests);
   return {
@@ -92,11 +94,12 @@ function nodeRow(node: Node, pods: readonly Pod[], request: MigrationRequest): P
 function undecidedFinding(row: PlanNodeRow): Finding[] {
   if (row.undecided.length === 0) return [];
   return [
-    warning(
-      "UnmanagedPod",
-      `the drain will stop at pods nothing makes anew: ${someOf(row.undecided)}`,
-      `node ${row.name}`,
-      "delete them before, or give a CniMigration with spec.drain.force: true with -f",
-    ),
+    {
+      severity: "warning",
+      reason: "UnmanagedPod",
+      what: `the drain will stop at pods that need a decision: ${someOf(row.undecided)}`,
+      where: `node ${row.name}`,
+      cure: "delete them before, or give a CniMigration with spec.drain (force, deleteEmptyDirData) with -f",
+    },
   ];
 }

@@ -21,7 +21,7 @@ import type { KubeClient } from "../../kube/types.ts";
 import { startKubelets } from "./kubelets.ts";
 import { type ApiServer, startApiServer } from "./server.ts";
 
-export const workers = ["n1", "n2", "n3"];
+const workers = ["n1", "n2", "n3"];
 const patienceSeconds = 30;
 
 /** A real control plane with stand-ins for kubelets, live copies of what the drain looks at, and a drain that is driven by them. */
@@ -134,7 +134,7 @@ export class DrainCluster {
     replicas: number,
     kind: "ReplicaSet" | "StatefulSet" = "ReplicaSet",
   ) {
-    for (const worker of workers) await this.cordon(worker, worker !== node);
+    await this.#openOnly([node]);
     const labels = { app: name };
     const template = {
       metadata: { labels },
@@ -145,7 +145,38 @@ export class DrainCluster {
     const object = { apiVersion: "apps/v1", kind, metadata: { name, namespace }, spec };
     await this.client.create<Workload>(kind === "ReplicaSet" ? replicaSets : statefulSets, object);
     await this.ready(namespace, name, replicas);
-    for (const worker of workers) await this.cordon(worker, worker === node);
+    await this.#openOnly(workers.filter((worker) => worker !== node));
+  }
+
+  /** Cordons all other nodes, and waits until the scheduler knows. */
+  async #openOnly(open: readonly string[]): Promise<void> {
+    for (const worker of workers) await this.cordon(worker, !open.includes(worker));
+    const closed = workers.filter((worker) => !open.includes(worker));
+    await Promise.all(
+      closed.map((worker) => until(() => this.#isShut(worker), `the scheduler to see the cordon of ${worker}`)),
+    );
+  }
+
+  /** Asks the scheduler with a pod that no other node could run. */
+  async #isShut(node: string): Promise<true | undefined> {
+    const key = { namespace: "default", name: `try-${node}` };
+    const spec = { nodeSelector: { "kubernetes.io/hostname": node }, containers: [{ name: "app", image: "none" }] };
+    await until(
+      () => this.client.get(serviceAccounts, { namespace: "default", name: "default" }),
+      "the service account",
+    );
+    await this.client.create(pods, { apiVersion: "v1", kind: "Pod", metadata: key, spec });
+    const answer = await until(async () => {
+      const pod = await this.client.get(pods, key);
+      if (pod?.spec.nodeName !== undefined) return "open";
+      return pod?.status?.conditions?.some(({ reason }) => reason === "Unschedulable") ? "shut" : undefined;
+    }, "the scheduler's answer");
+    await this.client.delete(pods, key, { gracePeriodSeconds: 0 });
+    await until(
+      async () => ((await this.client.get(pods, key)) === undefined ? true : undefined),
+      "the pod to be gone",
+    );
+    return answer === "shut" ? true : undefined;
   }
 
   /** Takes a workload and its pods away, finalizers or not. */

@@ -65,7 +65,7 @@ describe("a drain of a node with all replicas", () => {
     await leave("amnesia");
   });
 
-  it("works in step with a budget, without a refused request", async () => {
+  it("works in step with a budget without polling it", async () => {
     await cluster.namespace("budget");
     await cluster.replicasOn("n1", "budget", "web", 3);
     await cluster.budget("budget", "web", { maxUnavailable: 1 });

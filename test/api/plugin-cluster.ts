@@ -1,6 +1,5 @@
-import { createClient } from "../../kube/client.ts";
+import { pluginFieldManager } from "../../crds/names.ts";
 import { systemClock } from "../../kube/clock.ts";
-import { loadConnection } from "../../kube/config.ts";
 import type { Node } from "../../kube/objects.ts";
 import { nodes } from "../../kube/resources.ts";
 import type { KubeClient, UnknownObject } from "../../kube/types.ts";
@@ -42,8 +41,8 @@ export class PluginCluster {
 
   static async start(users: Record<string, string[]>): Promise<PluginCluster> {
     const server = await startApiServer({ controllerManager: true, scheduler: true, users });
-    const around = { env: {}, interactive: false, clock: systemClock };
-    const client = createClient(await loadConnection({ kubeconfig: server.kubeconfigPath }, around));
+    const io = testIo({ clock: systemClock, env: { KUBECONFIG: server.kubeconfigPath } });
+    const { client } = await connect(readFlags(globalFlags, {}), io);
     const cluster = new PluginCluster(server, client);
     await startKubelets(client, { nodes: ["n1", "n2", "n3"], startMs: 100, endMs: 50, signal: cluster.#stop.signal });
     for (const [index, name] of ["n1", "n2", "n3"].entries()) await cluster.#becomeFlannelNode(name, index);
@@ -75,7 +74,10 @@ export class PluginCluster {
     await applyAll(objects, { session, io, dryRun: false, report: () => {} });
   }
 
-  /** "daemonsets.apps/v1 kube-system/calico-node 123": every object that a person or an install could have made, and its version. */
+  /**
+   * Every object the plugin ever wrote, as a line: its name, its UID, and what was written. Two inventories are equal when
+   * it made, changed and deleted nothing between them.
+   */
   async inventory(): Promise<string[]> {
     const groups = JSON.parse(await this.client.raw("/apis")) as {
       groups: { preferredVersion: { groupVersion: string } }[];
@@ -88,16 +90,16 @@ export class PluginCluster {
   async #listAll(groupVersion: string): Promise<string[]> {
     const root = groupVersion === "v1" ? "/api/v1" : `/apis/${groupVersion}`;
     const { resources } = JSON.parse(await this.client.raw(root)) as { resources: { name: string; verbs: string[] }[] };
-    const listed = resources.filter(
-      ({ name, verbs: can }) => can.includes("list") && can.includes("create") && !changesByItself.has(name),
-    );
+    const listed = resources.filter(({ name, verbs: can }) => can.includes("list") && can.includes("create"));
     const found = await Promise.all(
       listed.map(async ({ name }) => {
         const { items } = JSON.parse(await this.client.raw(`${root}/${name}`)) as { items: UnknownObject[] };
-        return items.map(
-          ({ metadata }) =>
-            `${name}.${groupVersion} ${metadata.namespace ?? ""}/${metadata.name} ${metadata.resourceVersion}`,
-        );
+        return items.flatMap(({ metadata }) => {
+          const { managedFields = [] } = metadata as { managedFields?: { manager?: string }[] };
+          const ours = managedFields.filter(({ manager }) => manager === pluginFieldManager);
+          const key = `${name}.${groupVersion} ${metadata.namespace ?? ""}/${metadata.name}`;
+          return ours.length === 0 ? [] : [`${key} ${metadata.uid} ${JSON.stringify(ours)}`];
+        });
       }),
     );
     return found.flat();
@@ -123,16 +125,3 @@ export class PluginCluster {
     await this.client.patch(nodes, { name }, { status }, { subresource: "status" });
   }
 }
-
-/** What the control plane itself writes all the time. */
-const changesByItself = new Set([
-  "leases",
-  "events",
-  "endpoints",
-  "endpointslices",
-  "pods",
-  "nodes",
-  "replicasets",
-  "configmaps",
-  "serviceaccounts",
-]);

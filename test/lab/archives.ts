@@ -1,15 +1,18 @@
 import { createHash } from "node:crypto";
 import { createReadStream, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { basename, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { fileURLToPath } from "node:url";
 import { setOfProgram } from "./binaries.ts";
 import { ensureSets } from "./build.ts";
-import { cachePath, digest, ensureEntry } from "./cache.ts";
+import { cachePath, digest, ensureEntry, keepRecent } from "./cache.ts";
 import { type Progress, timed, toStderr } from "./errors.ts";
 import { type BundleId, type ImageSpec, imagesOf } from "./images.ts";
 import { addEntries, baseKey, machine, makeBase } from "./layers.ts";
 import { must } from "./run.ts";
+
+/** Bundles and base layers; up to half a GiB each. */
+const keptArchives = 16;
 
 /** Raised when the way images are put together changes, so that old archives are not used. */
 const formatVersion = 2;
@@ -18,12 +21,14 @@ const formatVersion = 2;
 export async function ensureBundle(bundle: BundleId, progress: Progress = toStderr): Promise<string> {
   const images = imagesOf(bundle);
   const key = await bundleKey(images, progress);
-  return ensureEntry(
+  const path = await ensureEntry(
     cachePath("images", `${bundle}-${key}.tar`),
     (temporary) =>
       timed(progress, `packing images: ${bundle}`, `packed images: ${bundle}`, () => writeBundle(images, temporary)),
     progress,
   );
+  keepRecent(path, keptArchives);
+  return path;
 }
 
 /** Everything that decides the content: the table, the programs' builds, the base, our own sources. */
@@ -64,7 +69,7 @@ async function writeBundle(images: readonly ImageSpec[], archive: string): Promi
 /** Writes one image's layer and config into the archive folder; gives its manifest entry. */
 async function addImage(parts: string, index: number, image: ImageSpec, baseDigest: string): Promise<unknown> {
   const layer = `layer-${index}.tar`;
-  await withFolder(join(dirname(parts), `.root-${basename(parts)}`), async (root) => {
+  await withFolder(`${parts}.root`, async (root) => {
     await addEntries(root, image.layer);
     await packFolder(root, join(parts, layer));
   });

@@ -1,15 +1,27 @@
 import { createHash, randomUUID } from "node:crypto";
-import { existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, statfsSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statfsSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { homedir } from "node:os";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import type { Progress } from "./errors.ts";
 import { bootId, identify, isAlive, type ProcessRecord } from "./processes.ts";
 import { poll } from "./run.ts";
 
 /** Everything the lab builds or runs on, outside the checkout, so that a clean checkout finds it again. */
 export function cacheRoot(env: NodeJS.ProcessEnv = process.env): string {
-  if (env.CNI_MIGRATE_LAB_CACHE) return env.CNI_MIGRATE_LAB_CACHE;
-  return join(env.XDG_CACHE_HOME || join(homedir(), ".cache"), "cni-migrate-lab");
+  if (env.CNI_MIGRATE_LAB_CACHE) return resolve(env.CNI_MIGRATE_LAB_CACHE);
+  return resolve(env.XDG_CACHE_HOME || join(homedir(), ".cache"), "cni-migrate-lab");
 }
 
 /** The kinds of things kept: binaries by version, image archives and node templates by content, labs by name. */
@@ -39,17 +51,41 @@ export async function ensureEntry(
   const release = await lock(`${path}.lock`, progress);
   try {
     if (existsSync(path)) return path;
-    const temporary = join(dirname(path), `.new-${basename(path)}-${randomUUID().slice(0, 8)}`);
+    const temporary = `${temporaryPrefix(path)}${randomUUID().slice(0, 8)}`;
+    removeTemporaries(path);
     try {
       await make(temporary);
       renameSync(temporary, path);
     } finally {
-      rmSync(temporary, { recursive: true, force: true });
+      removeTemporaries(path);
     }
     return path;
   } finally {
     release();
   }
+}
+
+function temporaryPrefix(path: string): string {
+  return join(dirname(path), `.new-${basename(path)}-`);
+}
+
+/** Half-made entries of makers that failed or were killed; only whoever holds the entry's lock may call it. */
+function removeTemporaries(path: string): void {
+  const folder = dirname(path);
+  const stale = readdirSync(folder).filter((name) => join(folder, name).startsWith(temporaryPrefix(path)));
+  for (const name of stale) rmSync(join(folder, name), { recursive: true, force: true });
+}
+
+/** Marks an entry as used now, and removes all of its area but the `keep` used last. Nodes made of a removed one stay whole. */
+export function keepRecent(path: string, keep: number): void {
+  const now = new Date();
+  utimesSync(path, now, now);
+  const folder = dirname(path);
+  const entries = readdirSync(folder)
+    .filter((name) => !name.startsWith(".new-") && !name.endsWith(".lock"))
+    .map((name) => ({ path: join(folder, name), used: statSync(join(folder, name)).mtimeMs }))
+    .sort((a, b) => b.used - a.used);
+  for (const old of entries.slice(keep)) rmSync(old.path, { recursive: true, force: true });
 }
 
 /** Takes a lock that names its holder; a lock whose holder is gone is taken over. Gives the function that frees it. */

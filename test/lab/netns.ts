@@ -1,3 +1,4 @@
+import { LabError } from "./errors.ts";
 import { endAll, identify, type ProcessRecord } from "./processes.ts";
 import { must, run } from "./run.ts";
 import { hubAddress, hubNetns, type LabNode, netnsPrefix, nodeNetns, nodePrefixLength } from "./topology.ts";
@@ -19,7 +20,7 @@ export async function addNodeNetns(lab: string, node: LabNode): Promise<void> {
   const [hub, own] = [hubNetns(lab), nodeNetns(lab, node.name)];
   await must(["ip", "netns", "add", own]);
   await batch(hub, [
-    `link add to-${node.name} type veth peer name eth0 netns ${own}`,
+    `link add to-${node.name} type veth peer name eth0 address ${hardwareAddress(node)} netns ${own}`,
     `link set to-${node.name} master br0 up`,
   ]);
   await batch(own, [
@@ -30,8 +31,23 @@ export async function addNodeNetns(lab: string, node: LabNode): Promise<void> {
   ]);
 }
 
-function batch(netns: string, lines: readonly string[]): Promise<string> {
-  return must(["ip", "-n", netns, "-batch", "-"], { input: `${lines.join("\n")}\n` });
+/** Takes a node off the hub and removes its namespace. */
+export async function deleteNodeNetns(lab: string, node: LabNode): Promise<void> {
+  // The kernel removes the pair only some time after the namespace: too late for one that comes back at once.
+  await run(["ip", "-n", hubNetns(lab), "link", "del", `to-${node.name}`]);
+  await deleteNetns(nodeNetns(lab, node.name));
+}
+
+/** The same after a reboot, as a machine's is: neighbours keep it for up to a minute. Made of the node's address. */
+export function hardwareAddress(node: LabNode): string {
+  const bytes = [0x02, 0x00, ...node.address.split(".").map(Number)];
+  return bytes.map((byte) => byte.toString(16).padStart(2, "0")).join(":");
+}
+
+async function batch(netns: string, lines: readonly string[]): Promise<void> {
+  const result = await run(["ip", "-n", netns, "-batch", "-"], { input: `${lines.join("\n")}\n` });
+  if (result.code === 0) return;
+  throw new LabError(`ip in ${netns} failed: ${result.stderr.split("\n")[0]}`, { exitCode: 1 });
 }
 
 /** Names of a lab's namespaces that exist, whatever its records say. */

@@ -151,7 +151,7 @@ run_containerd() {
   while :; do
     containerd -c "$NODE_DIR/containerd.toml" >> "$NODE_DIR/containerd.log" 2>&1
     echo "containerd ended with $?" >> "$NODE_DIR/containerd.log"
-    sleep 1
+    sleep 0.5
   done
 }
 
@@ -165,7 +165,7 @@ run_kubelet() {
       --kubeconfig=/etc/kubernetes/kubelet.conf --config=/var/lib/kubelet/config.yaml \
       $KUBELET_KUBEADM_ARGS >> "$NODE_DIR/kubelet.log" 2>&1
     echo "kubelet ended with $?" >> "$NODE_DIR/kubelet.log"
-    sleep 1
+    sleep 0.5
   done
 }
 

@@ -2,17 +2,15 @@ import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process"
 import { closeSync, existsSync, mkdirSync, openSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { cgroupOf, removeCgroups } from "./cgroups.ts";
 import { LabError } from "./errors.ts";
-import { addNodeNetns, deleteNetns } from "./netns.ts";
+import { addNodeNetns, deleteNodeNetns } from "./netns.ts";
 import { endAll, isAlive, type ProcessRecord } from "./processes.ts";
 import { poll, type RunOptions, type RunResult, run } from "./run.ts";
 import { type LabState, nodeFolder, nodeProcess } from "./state.ts";
 import { hubAddress, type LabNode, nodeNetns } from "./topology.ts";
 
 const initScript = fileURLToPath(new URL("node-init.sh", import.meta.url));
-
-/** Everything of a lab's nodes hangs below this cgroup, one level a lab, one a node. */
-export const cgroupRoot = "cni-migrate-lab";
 
 /** Starts a node's first process, detached; it writes its own record. The node's namespace and folder exist. */
 export function startNode(state: LabState, node: LabNode): void {
@@ -31,7 +29,7 @@ export function startNode(state: LabState, node: LabNode): void {
       NODE: node.name,
       NODE_DIR: folder,
       BIN: state.bin,
-      CGROUP: `${cgroupRoot}/${state.name}/${node.name}`,
+      CGROUP: cgroupOf(state.name, node.name),
       NAMESERVER: hubAddress,
       HOSTS: state.nodes.map(({ name, address }) => `${address} ${name}`).join("\n"),
     },
@@ -59,6 +57,8 @@ export async function untilNodeReady(state: LabState, node: LabNode): Promise<vo
 export async function stopNode(state: LabState, node: LabNode): Promise<void> {
   const record = nodeProcess(state.name, node.name);
   if (record) await endAll([record]);
+  // A kubelet that finds the cgroups of containers which are gone spends seconds on each.
+  await removeCgroups(state.name, node.name);
 }
 
 /**
@@ -68,7 +68,7 @@ export async function stopNode(state: LabState, node: LabNode): Promise<void> {
 export async function restartNode(state: LabState, node: LabNode, options: { reboot: boolean }): Promise<void> {
   await stopNode(state, node);
   if (options.reboot) {
-    await deleteNetns(nodeNetns(state.name, node.name));
+    await deleteNodeNetns(state.name, node);
     await addNodeNetns(state.name, node);
   }
   startNode(state, node);

@@ -1,10 +1,10 @@
-import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { removeCgroups } from "./cgroups.ts";
 import { LabError } from "./errors.ts";
 import { deleteNetns, netnsOfLab } from "./netns.ts";
-import { cgroupRoot } from "./node.ts";
 import { endAll, type ProcessRecord, readRecord } from "./processes.ts";
-import { poll, run } from "./run.ts";
+import { run } from "./run.ts";
 import { labFolder } from "./state.ts";
 
 /**
@@ -47,34 +47,4 @@ function mountsBelow(folder: string): string[] {
   const lines = readFileSync("/proc/self/mountinfo", "utf8").split("\n");
   const points = lines.map((line) => (line.split(" ")[4] ?? "").replaceAll("\\040", " "));
   return points.filter((point) => point.startsWith(`${folder}/`));
-}
-
-/** Empty once their processes are gone, which the kernel may take a moment to notice. */
-async function removeCgroups(lab: string): Promise<void> {
-  const roots = ["/sys/fs/cgroup", ...readdirSync("/sys/fs/cgroup").map((name) => join("/sys/fs/cgroup", name))];
-  const trees = roots.map((root) => join(root, cgroupRoot, lab)).filter((path) => existsSync(path));
-  await poll(() => trees.every(removeCgroupTree), { timeoutMs: 3000, intervalMs: 50 });
-  for (const tree of trees) removeWhenEmpty(dirname(tree));
-}
-
-/** The level all labs share: stays while another lab has a cgroup in it. */
-function removeWhenEmpty(path: string): void {
-  try {
-    rmdirSync(path);
-  } catch {
-    // Another lab's.
-  }
-}
-
-function removeCgroupTree(path: string): boolean {
-  if (!existsSync(path)) return true;
-  try {
-    for (const entry of readdirSync(path, { withFileTypes: true })) {
-      if (entry.isDirectory()) removeCgroupTree(join(path, entry.name));
-    }
-    rmdirSync(path);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -2,11 +2,14 @@ import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, 
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { ensureBundle } from "./archives.ts";
-import { cachePath, digest, ensureEntry } from "./cache.ts";
+import { cachePath, digest, ensureEntry, keepRecent } from "./cache.ts";
 import { endComponents, startComponent } from "./component.ts";
 import { LabError, type Progress, timed, toStderr } from "./errors.ts";
 import type { BundleId } from "./images.ts";
 import { must, poll, run } from "./run.ts";
+
+/** One and a half GiB each. */
+const keptTemplates = 4;
 
 /**
  * containerd's root folder with the bundles' images imported and unpacked, made once and then given to every node as
@@ -17,11 +20,13 @@ export async function ensureTemplate(bundles: readonly BundleId[], progress: Pro
   const archives: string[] = [];
   for (const bundle of bundles) archives.push(await ensureBundle(bundle, progress));
   const path = cachePath("templates", digest(archives.map((archive) => basename(archive))));
-  return ensureEntry(
+  await ensureEntry(
     path,
     (temporary) => timed(progress, "unpacking images", "unpacked images", () => importInto(temporary, archives)),
     progress,
   );
+  keepRecent(path, keptTemplates);
+  return path;
 }
 
 /** Gives `root` (of a node that does not run) everything the template has; seconds, and no disk but the databases. */

@@ -1,0 +1,482 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { apiGroup, controllerName, schemaVersionAnnotation, systemNamespace } from "../../crds/names.ts";
+import {
+  cniMigrations,
+  customResourceDefinitions,
+  daemonSets,
+  deployments,
+  networkPolicies,
+  nodeMigrations,
+  roles,
+} from "../../kube/resources.ts";
+import { CliError } from "../../plugin/errors.ts";
+import { calicoManifestPath } from "../lab/manifests.ts";
+import { PluginCluster } from "./plugin-cluster.ts";
+
+/** The commands against a real control plane with flannel on stand-ins for nodes, in the order a person would use them. */
+describe("plugin against a real API server", () => {
+  let cluster: PluginCluster;
+  let calico: string;
+  let folder: string;
+  const name = "flannel-to-calico";
+
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), "cni-migrate-plugin-"));
+    calico = await calicoManifestPath();
+    cluster = await PluginCluster.start({ nobody: [], reader: [] });
+  });
+
+  afterAll(async () => {
+    await cluster?.stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  /** Runs a command line and makes sure that it wrote nothing. */
+  async function runWithoutTrace(args: readonly string[], options?: Parameters<PluginCluster["run"]>[1]) {
+    const before = await cluster.inventory();
+    const ran = await cluster.run(args, options);
+    const after = await cluster.inventory();
+    const changed = [...before.filter((o) => !after.includes(o)), ...after.filter((o) => !before.includes(o))];
+    expect(changed).toEqual([]);
+    return ran;
+  }
+
+  async function setMigrationStatus(status: Record<string, unknown>) {
+    await cluster.client.patch(cniMigrations, { name }, { status }, { subresource: "status" });
+  }
+
+  const condition = (type: string, status: string) => ({
+    type,
+    status,
+    reason: "Succeeded",
+    message: "",
+    lastTransitionTime: "2026-11-21T12:00:00Z",
+  });
+
+  describe("before install", () => {
+    it("status, version, uninstall and start say that nothing is installed", async () => {
+      const status = await runWithoutTrace(["status"]);
+      const version = await runWithoutTrace(["version"]);
+      const uninstall = await runWithoutTrace(["uninstall", "-y"]);
+      const start = await runWithoutTrace(["start", "--target", "calico", "-f", calico, "-y"]);
+
+      expect(status).toEqual({
+        code: 1,
+        out: "",
+        err: "error: cni-migrate is not installed in this cluster: run kubectl cni-migrate install\n",
+      });
+      expect(version.code).toBe(1);
+      expect(version.out).toContain("nothing is installed in this cluster: kubectl cni-migrate install");
+      expect(uninstall).toEqual({ code: 0, out: "", err: "nothing of cni-migrate is installed in this cluster\n" });
+      expect(start).toEqual({ ...status, code: 3 });
+    });
+
+    it("plan needs nothing installed", async () => {
+      const { code, out } = await runWithoutTrace(["plan", "--target", "calico", "-f", calico, "-o", "json"]);
+      const plan = JSON.parse(out);
+
+      expect(code).toBe(0);
+      expect(plan).toMatchObject({ name, source: "flannel", strategy: "SharedOverlay", ready: true, blockers: [] });
+      expect(plan.nodes.map((node: { name: string; role: string }) => `${node.name} ${node.role}`)).toEqual([
+        "n2 worker",
+        "n3 worker",
+        "n1 control plane",
+      ]);
+      expect(plan.detected).toContainEqual({
+        name: "network",
+        value: "10.244.0.0/16",
+        from: "configmap kube-flannel/kube-flannel-cfg, net-conf.json, Network",
+      });
+    });
+
+    it("install --dry-run=server tries every object and writes none", async () => {
+      const { code, out } = await runWithoutTrace(["install", "--dry-run=server"]);
+
+      expect(code).toBe(0);
+      expect(out).toContain(
+        "customresourcedefinition.apiextensions.k8s.io/cnimigrations.cni-migrate.io created (server dry run)\n",
+      );
+      expect(out).toContain("deployment.apps/cni-migrate-controller created (server dry run)\n");
+    });
+
+    it("install without the right to it names the object and exits with 1", async () => {
+      const { code, err } = await runWithoutTrace(["install"], {
+        kubeconfig: cluster.server.kubeconfigForUser("nobody"),
+      });
+
+      expect(code).toBe(1);
+      expect(err).toMatch(/^error: the API server answers: .*customresourcedefinitions.* is forbidden.*\n$/);
+    });
+  });
+
+  describe("install", () => {
+    it("installs, waits until the controller is available, and changes nothing the second time", async () => {
+      const first = await cluster.run(["install", "--timeout", "60s"]);
+      const second = await cluster.run(["install", "--timeout", "60s"]);
+
+      expect(first).toMatchObject({ code: 0, out: "" });
+      expect(first.err).toContain("the controller is available");
+      expect(second.code).toBe(0);
+      expect(second.err).toContain("deployment.apps/cni-migrate-controller unchanged\n");
+      expect(second.err).not.toMatch(/ (created|configured)\n/);
+    });
+
+    it("version finds all parts in step", async () => {
+      const { code, out } = await runWithoutTrace(["version", "-o", "json"]);
+
+      expect(code).toBe(0);
+      expect(JSON.parse(out)).toMatchObject({ schemaVersion: 1, ok: true, verdict: "in step" });
+    });
+
+    it.each([
+      ["get secrets", { verb: "get", resource: "secrets" }, false],
+      ["run commands in pods", { verb: "create", resource: "pods", subresource: "exec" }, false],
+      ["delete pods elsewhere", { verb: "delete", resource: "pods", namespace: "kube-system" }, false],
+      ["delete pods of its own", { verb: "delete", resource: "pods", namespace: systemNamespace }, true],
+      ["evict pods", { verb: "create", resource: "pods", subresource: "eviction" }, true],
+      ["patch nodes", { verb: "patch", resource: "nodes" }, true],
+      ["delete nodes", { verb: "delete", resource: "nodes" }, false],
+      ["patch any DaemonSet", { verb: "patch", group: "apps", resource: "daemonsets" }, false],
+      ["change roles", { verb: "patch", group: "rbac.authorization.k8s.io", resource: "clusterroles" }, false],
+      ["bind roles", { verb: "create", group: "rbac.authorization.k8s.io", resource: "rolebindings" }, false],
+      [
+        "change definitions",
+        { verb: "patch", group: "apiextensions.k8s.io", resource: "customresourcedefinitions" },
+        false,
+      ],
+      ["start migrations", { verb: "create", group: apiGroup, resource: "cnimigrations" }, false],
+      [
+        "write their status",
+        { verb: "patch", group: apiGroup, resource: "cnimigrations", subresource: "status" },
+        true,
+      ],
+      ["hold its Lease", ownLease(controllerName), true],
+      ["take another Lease", ownLease("somebody-else"), false],
+      [
+        "read kubeadm-config",
+        { verb: "get", resource: "configmaps", namespace: "kube-system", name: "kubeadm-config" },
+        true,
+      ],
+      [
+        "read other ConfigMaps",
+        { verb: "get", resource: "configmaps", namespace: "kube-system", name: "coredns" },
+        false,
+      ],
+    ])("the controller: may it %s?", async (_what, resourceAttributes, allowed) => {
+      expect(await controllerMay(resourceAttributes)).toBe(allowed);
+    });
+  });
+
+  function ownLease(name: string) {
+    return { verb: "update", group: "coordination.k8s.io", resource: "leases", namespace: systemNamespace, name };
+  }
+
+  async function controllerMay(resourceAttributes: Record<string, string>): Promise<boolean> {
+    const review = await cluster.server.request<{ status: { allowed: boolean } }>(
+      "POST",
+      "/apis/authorization.k8s.io/v1/subjectaccessreviews",
+      {
+        apiVersion: "authorization.k8s.io/v1",
+        kind: "SubjectAccessReview",
+        spec: { user: `system:serviceaccount:${systemNamespace}:${controllerName}`, resourceAttributes },
+      },
+    );
+    return review.status.allowed;
+  }
+
+  describe("start refuses, in one line and without a trace", () => {
+    const begin = (...more: string[]) => ["start", "--target", "calico", "-f", calico, "-y", ...more];
+
+    it.each([
+      ["no answer to be had", () => ["start", "--target", "calico", "-f", calico], 2, "pass -y"],
+      ["no target", () => ["start", "-f", calico, "-y"], 2, "--target is missing"],
+      ["no manifests", () => ["start", "--target", "calico", "-y"], 2, "-f is missing"],
+      [
+        "a range that is not the source's",
+        () => begin("--cidr", "10.99.0.0/16"),
+        3,
+        "10.244.0.0/16, which both networks share",
+      ],
+      ["a pause that never comes", () => begin("--timeout", "1m"), 2, "add --wait"],
+    ])("%s", async (_what, args, code, text) => {
+      const ran = await runWithoutTrace(args());
+
+      expect(ran).toMatchObject({ code, out: "" });
+      expect(ran.err).toContain(text);
+      expect(ran.err.match(/\n/g)).toHaveLength(1);
+    });
+
+    it("what the schema's rules refuse", async () => {
+      const file = join(folder, "migration.yaml");
+      const migration = {
+        apiVersion: "cni-migrate.io/v1alpha1",
+        kind: "CniMigration",
+        metadata: { name: "m" },
+        spec: { target: "calico", pauseAfter: 0 },
+      };
+      writeFileSync(file, JSON.stringify(migration));
+
+      const ran = await runWithoutTrace(["start", "-f", file, "-f", calico, "-y"]);
+
+      expect(ran.code).toBe(2);
+      expect(ran.err).toContain("spec.pauseAfter");
+    });
+
+    it("missing rights, all of them by name", async () => {
+      const ran = await runWithoutTrace(begin(), { kubeconfig: cluster.server.kubeconfigForUser("nobody") });
+
+      expect(ran.code).toBe(3);
+      expect(ran.err).toContain("create,list cnimigrations.cni-migrate.io; ");
+      expect(ran.err).toContain("create,get,patch daemonsets.apps in kube-system");
+      expect(ran.err.match(/\n/g)).toHaveLength(1);
+    });
+
+    it("custom resources older than the plugin", async () => {
+      const key = { name: `nodemigrations.${apiGroup}` };
+      const annotate = (version: string) =>
+        cluster.client.patch(customResourceDefinitions, key, {
+          metadata: { annotations: { [schemaVersionAnnotation]: version } },
+        });
+      await annotate("0");
+
+      const ran = await runWithoutTrace(begin());
+
+      await annotate("1");
+      expect(ran.code).toBe(3);
+      expect(ran.err).toBe(
+        "error: the custom resources in the cluster are older than this plugin (schema 0, needed 1): run kubectl cni-migrate install\n",
+      );
+    });
+
+    it("custom resources newer than the plugin, and install does not take them back", async () => {
+      const key = { name: `cnimigrations.${apiGroup}` };
+      const other = { name: `nodemigrations.${apiGroup}` };
+      const annotate = async (version: string) => {
+        for (const crd of [key, other])
+          await cluster.client.patch(customResourceDefinitions, crd, {
+            metadata: { annotations: { [schemaVersionAnnotation]: version } },
+          });
+      };
+      await annotate("7");
+
+      const start = await runWithoutTrace(begin());
+      const install = await runWithoutTrace(["install"]);
+
+      await annotate("1");
+      expect(start.code).toBe(3);
+      expect(start.err).toContain("newer than this plugin (schema 7, known 1): upgrade the plugin");
+      expect(install.code).toBe(3);
+      expect(install.err).toContain("version 7");
+    });
+
+    it("a controller that is not available", async () => {
+      const key = { name: controllerName, namespace: systemNamespace };
+      await cluster.client.patch(deployments, key, { spec: { replicas: 0 } });
+      await expect
+        .poll(async () => (await cluster.client.get(deployments, key))?.status?.availableReplicas ?? 0)
+        .toBe(0);
+
+      const ran = await cluster.run(begin());
+
+      expect(ran.code).toBe(3);
+      expect(ran.err).toContain("the controller is not available");
+      expect((await cluster.run(["install", "--timeout", "60s"])).code).toBe(0);
+    });
+
+    it("NetworkPolicies that would begin to hold, without consent", async () => {
+      const policy = { name: "deny", namespace: "default" };
+      await cluster.client.create(networkPolicies, {
+        apiVersion: "networking.k8s.io/v1",
+        kind: "NetworkPolicy",
+        metadata: policy,
+        spec: { podSelector: {} },
+      });
+
+      const refused = await runWithoutTrace(begin());
+      const consented = await runWithoutTrace(begin("--accept-policy-changes", "--dry-run=server"));
+
+      await cluster.client.delete(networkPolicies, policy);
+      expect(refused.code).toBe(3);
+      expect(refused.err).toContain(
+        "1 NetworkPolicy that flannel does not enforce will hold under Calico: default/deny",
+      );
+      expect(consented.code).toBe(0);
+    });
+  });
+
+  describe("start", () => {
+    it("--dry-run=server tries everything and writes nothing", async () => {
+      const { code, out } = await runWithoutTrace(["start", "--target", "calico", "-f", calico, "--dry-run=server"]);
+
+      expect(code).toBe(0);
+      expect(out).toContain("daemonset.apps/calico-node created (server dry run)\n");
+      expect(out).toContain(`cnimigration.cni-migrate.io/${name} created (server dry run)\n`);
+    });
+
+    it("asks on a terminal and takes no for an answer", async () => {
+      const ran = await runWithoutTrace(["start", "--target", "calico", "-f", calico], { tty: true, stdin: "n\n" });
+
+      expect(ran.code).toBe(1);
+      expect(ran.err).toContain("Begin? [y/N] error: not confirmed; nothing was changed");
+    });
+
+    it("installs the target for switched nodes only, gives the two rights, and creates the migration", async () => {
+      const ran = await cluster.run(["start", "--target", "calico", "-f", calico, "-y", "--batch-size", "50%"]);
+      const agent = await cluster.client.get(daemonSets, { namespace: "kube-system", name: "calico-node" });
+      const role = await cluster.client.get(roles, { namespace: "kube-flannel", name: `cni-migrate-${name}` });
+      const migration = await cluster.client.get(cniMigrations, { name });
+
+      expect(ran.code).toBe(0);
+      expect(agent?.spec.template.spec.nodeSelector).toMatchObject({ "cni-migrate.io/network": "calico" });
+      expect(role?.rules).toContainEqual({
+        apiGroups: ["apps"],
+        resources: ["daemonsets"],
+        verbs: ["get", "patch"],
+        resourceNames: ["kube-flannel-ds"],
+      });
+      expect(role?.rules).toContainEqual({
+        apiGroups: [""],
+        resources: ["configmaps"],
+        verbs: ["get"],
+        resourceNames: ["kube-flannel-cfg"],
+      });
+      expect(migration?.spec).toMatchObject({ source: "flannel", target: "calico", batchSize: "50%" });
+    });
+
+    it.each([
+      ["kube-system", "calico-node", true],
+      ["kube-flannel", "kube-flannel-ds", true],
+      ["kube-system", "kube-proxy", false],
+    ])("lets the controller patch DaemonSet %s/%s: %s", async (namespace, name, allowed) => {
+      expect(await controllerMay({ verb: "patch", group: "apps", resource: "daemonsets", namespace, name })).toBe(
+        allowed,
+      );
+    });
+
+    it("refuses a second migration, under the same name or another", async () => {
+      const same = await runWithoutTrace(["start", "--target", "calico", "-f", calico, "-y"]);
+      const other = await runWithoutTrace(["start", "again", "--target", "calico", "-f", calico, "-y"]);
+
+      expect(same).toEqual({
+        code: 3,
+        out: "",
+        err: `error: migration ${name} is not finished (Pending), and there is one at a time: see kubectl cni-migrate status ${name}\n`,
+      });
+      expect(other).toEqual(same);
+    });
+
+    it("gives the target again to a migration that lacks it and was asked for by name", async () => {
+      await cluster.client.delete(daemonSets, { namespace: "kube-system", name: "calico-node" });
+
+      const ran = await cluster.run(["start", name, "--target", "calico", "-f", calico, "-y"]);
+
+      expect(ran.code).toBe(0);
+      expect(ran.err).toContain("daemonset.apps/calico-node created\n");
+      expect(ran.err).not.toContain("cnimigration");
+    });
+  });
+
+  describe("status", () => {
+    it("-o json has the migration and its nodes", async () => {
+      await cluster.client.create(nodeMigrations, {
+        apiVersion: "cni-migrate.io/v1alpha1",
+        kind: "NodeMigration",
+        metadata: { name: "n2" },
+        spec: { migrationName: name, nodeName: "n2", nodeUID: "u" },
+      });
+
+      const { code, out } = await runWithoutTrace(["status", "-o", "json"]);
+      const document = JSON.parse(out);
+
+      expect(code).toBe(0);
+      expect(document).toMatchObject({ migration: { metadata: { name } }, nodes: [{ metadata: { name: "n2" } }] });
+      expect(document.migration.metadata).not.toHaveProperty("managedFields");
+    });
+
+    it("names the migrations there are when asked for another", async () => {
+      expect(await runWithoutTrace(["status", "nope"])).toEqual({
+        code: 1,
+        out: "",
+        err: `error: there is no migration "nope"; there is ${name}\n`,
+      });
+    });
+
+    it("-w tells each change in a line and ends with the migration", async () => {
+      const watching = cluster.run(["status", "-w"]);
+      await setMigrationStatus({ observedGeneration: 1, summary: "Migrating", progress: "0/3" });
+      await setMigrationStatus({
+        summary: "Stalled",
+        message: "node n2 does not drain",
+        conditions: [condition("Stalled", "True"), condition("Succeeded", "False"), condition("Reconciling", "False")],
+      });
+      const { code, out } = await watching;
+
+      expect(code).toBe(1);
+      expect(out).toMatch(/^\d\d:\d\d:\d\d flannel-to-calico Stalled: 0\/3: node n2 does not drain/m);
+    });
+
+    it("without -w exits with 1 while it is stalled", async () => {
+      expect((await runWithoutTrace(["status"])).code).toBe(1);
+    });
+
+    it("-w says how to come back when it is interrupted or out of time", async () => {
+      await setMigrationStatus({ summary: "Migrating", message: "", conditions: [condition("Reconciling", "True")] });
+      const stop = new AbortController();
+      const watching = cluster.run(["status", "-w", "-o", "json"], { interrupt: stop.signal });
+      setTimeout(() => stop.abort(new CliError("interrupted", "interrupted")), 500);
+      const interrupted = await watching;
+      const late = await cluster.run(["status", "-w", "--timeout", "1s"]);
+
+      const back = `the migration goes on; come back with kubectl cni-migrate status ${name} -w\n`;
+      expect(interrupted).toMatchObject({ code: 130, out: "" });
+      expect(interrupted.err).toContain(`error: interrupted; ${back}`);
+      expect(late.code).toBe(124);
+      expect(late.err).toBe(`error: timed out; ${back}`);
+    });
+  });
+
+  describe("uninstall", () => {
+    it("refuses while a migration is unfinished, and says what to do", async () => {
+      const ran = await runWithoutTrace(["uninstall", "-y"]);
+
+      expect(ran.code).toBe(1);
+      expect(ran.err).toContain(
+        `migration ${name} is not finished (Migrating); no node has begun: kubectl delete cnimigration ${name} removes it`,
+      );
+    });
+
+    it("start refuses the name of a finished migration", async () => {
+      await setMigrationStatus({
+        observedGeneration: 1,
+        summary: "Succeeded",
+        conditions: [condition("Succeeded", "True"), condition("TargetInstalled", "True")],
+      });
+
+      const ran = await runWithoutTrace(["start", "--target", "calico", "-f", calico, "-y"]);
+
+      expect(ran.code).toBe(3);
+    });
+
+    it("--dry-run names what would go and removes nothing", async () => {
+      const { code, out } = await runWithoutTrace(["uninstall", "--dry-run=server"]);
+
+      expect(code).toBe(0);
+      expect(out.split("\n")[0]).toBe(`cnimigration.cni-migrate.io/${name} deleted (server dry run)`);
+      expect(out).toContain("namespace/cni-migrate deleted (server dry run)\n");
+    });
+
+    it("removes all it installed, waits for it, and warns of the label that stays", async () => {
+      const ran = await cluster.run(["uninstall", "-y", "--timeout", "60s"]);
+      const left = (await cluster.inventory()).filter((line) => /^\S+ \S*cni-?migrat/.test(line));
+
+      expect(ran).toMatchObject({ code: 0, out: "" });
+      expect(ran.err).toContain(
+        "warning: the label cni-migrate.io/network stays on the nodes, since daemonset kube-system/calico-node runs only where it is",
+      );
+      expect(left).toEqual([]);
+    });
+  });
+});
