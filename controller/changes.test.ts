@@ -15,7 +15,9 @@ describe("missing", () => {
 
 describe("inverse", () => {
   it("puts back previous values and takes away what was not there", () => {
-    const existing = { spec: { updateStrategy: { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 1 } }, sel: {} } };
+    const existing = {
+      spec: { updateStrategy: { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 1 } }, sel: {} },
+    };
     const patch = { spec: { updateStrategy: { type: "OnDelete", rollingUpdate: null }, sel: { network: "flannel" } } };
 
     expect(inverse(existing, patch)).toEqual({

@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { controllerEnv, controllerFieldManager, defaultHealthPort, imageRepository } from "../crds/names.ts";
 import { createClient } from "../kube/client.ts";
-import type { Connection } from "../kube/connection.ts";
 import { loadConnection } from "../kube/config.ts";
+import type { Connection } from "../kube/connection.ts";
 import { directServers, inClusterConnection, isInCluster } from "../kube/in-cluster.ts";
 import packageJson from "../package.json" with { type: "json" };
 import { runHostTaskMain } from "./host/main.ts";
@@ -31,7 +31,7 @@ async function main(argv: readonly string[]): Promise<number> {
 }
 
 async function controller(): Promise<number> {
-  const log = createLogger(process.env["LOG_LEVEL"] ?? "info");
+  const log = createLogger(process.env.LOG_LEVEL ?? "info");
   const stop = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stop.abort(new Error(signal)));
   const connection = await connect(log.warn.bind(log));
@@ -41,7 +41,8 @@ async function controller(): Promise<number> {
     userAgent,
     fieldManager: controllerFieldManager,
     onRequest: ({ method, path }) => {
-      if (method !== "GET" && !writeGuard.mayWrite()) throw new Error(`not the leader any more: ${method} ${path} was not sent`);
+      if (method !== "GET" && !writeGuard.mayWrite())
+        throw new Error(`not the leader any more: ${method} ${path} was not sent`);
     },
   });
   const environment = process.env;

@@ -1,5 +1,4 @@
 import type { Server } from "node:http";
-import { randomUUID } from "node:crypto";
 import type { CniMigration, NodeMigration } from "../crds/index.ts";
 import { apiGroup, controllerName, systemNamespace } from "../crds/names.ts";
 import { systemClock } from "../kube/clock.ts";
@@ -193,4 +192,3 @@ function closed(server: Server): Promise<void> {
     server.closeAllConnections();
   });
 }
-

@@ -63,7 +63,7 @@ export function labelPatch(node: Node, labels: Record<string, string>): Record<s
 export function taintPatch(node: Node, wanted: boolean): Record<string, unknown> | undefined {
   const taints = node.spec?.taints ?? [];
   const others = taints.filter((t) => t.key !== pendingTaint);
-  if ((others.length < taints.length) === wanted) return undefined;
+  if (others.length < taints.length === wanted) return undefined;
   return guarded(node, {
     spec: { taints: wanted ? [...others, { key: pendingTaint, effect: "PreferNoSchedule" }] : others },
   });
@@ -85,7 +85,7 @@ export function uncordonPatch(node: Node, ownerUID: string): Record<string, unkn
 
 /** Adds UID and resourceVersion to a merge patch: it fails with 409 on another object or another version. */
 export function guarded(node: Node, patch: Record<string, unknown>): Record<string, unknown> {
-  const metadata = (patch["metadata"] ?? {}) as Record<string, unknown>;
+  const metadata = (patch.metadata ?? {}) as Record<string, unknown>;
   return {
     ...patch,
     metadata: { ...metadata, uid: node.metadata.uid, resourceVersion: node.metadata.resourceVersion },

@@ -1,6 +1,6 @@
 import type { CniMigration } from "../crds/index.ts";
-import type { Node } from "../kube/objects.ts";
 import { selects } from "../kube/labels.ts";
+import type { Node } from "../kube/objects.ts";
 import type { NetworkFacts, NetworkId, Overrides, PlanContext, Vtep } from "../networks/contract.ts";
 import { planNode } from "./nodes.ts";
 

@@ -7,9 +7,9 @@ import { pods } from "../kube/resources.ts";
 import type { OwnerReference } from "../kube/types.ts";
 import type { NetworkId } from "../networks/contract.ts";
 import { shortHash } from "./hash.ts";
+import { planNode } from "./nodes.ts";
 import { probeServerPod } from "./probe/pods.ts";
 import type { ProbePeer } from "./probe/spec.ts";
-import { planNode } from "./nodes.ts";
 import type { Scope } from "./scope.ts";
 
 /** Peers tried from a switched node, at most, of each network: enough to tell a path from a node. */
@@ -75,7 +75,11 @@ export async function removeServer(
   const pod = scope.stores.pods.get({ name: serverName(migration, nodeName, network), namespace: systemNamespace });
   if (pod === undefined || pod.metadata.deletionTimestamp !== undefined) return;
   const preconditions = pod.metadata.uid === undefined ? {} : { preconditions: { uid: pod.metadata.uid } };
-  await scope.client.delete(pods, { name: pod.metadata.name, namespace: systemNamespace }, { ...preconditions, gracePeriodSeconds: 0 });
+  await scope.client.delete(
+    pods,
+    { name: pod.metadata.name, namespace: systemNamespace },
+    { ...preconditions, gracePeriodSeconds: 0 },
+  );
 }
 
 /** All probe pods and servers of the migration go; host tasks that failed stay for their logs. */
@@ -85,7 +89,9 @@ export async function removeProbes(scope: Scope, migration: CniMigration): Promi
     .filter((pod) => isOurs(pod) && pod.metadata.ownerReferences?.some((ref) => ref.uid === migration.metadata.uid))
     .filter((pod) => pod.metadata.deletionTimestamp === undefined);
   await Promise.all(
-    ours.map((pod) => scope.client.delete(pods, { name: pod.metadata.name, namespace: systemNamespace }, { gracePeriodSeconds: 0 })),
+    ours.map((pod) =>
+      scope.client.delete(pods, { name: pod.metadata.name, namespace: systemNamespace }, { gracePeriodSeconds: 0 }),
+    ),
   );
 }
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { WorkQueue } from "./queue.ts";
 
-function harness(handle: (key: string) => Promise<void | { afterSeconds: number }>, workers = 2) {
+function harness(handle: (key: string) => Promise<{ afterSeconds: number } | undefined>, workers = 2) {
   const timers: { due: number; callback: () => void; cancelled: boolean }[] = [];
   const failures: { key: string; backoffSeconds: number }[] = [];
   const queue = new WorkQueue({

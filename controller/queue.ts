@@ -8,7 +8,7 @@ export interface QueueOptions {
   /** First back-off after a failure, doubled each time. */
   minBackoffSeconds: number;
   maxBackoffSeconds: number;
-  handle(key: string): Promise<void | { afterSeconds: number }>;
+  handle(key: string): Promise<{ afterSeconds: number } | undefined>;
   /** Told of every failure; the queue goes on. */
   failed(key: string, error: unknown, backoffSeconds: number): void;
   setTimer(callback: () => void, milliseconds: number): { cancel(): void };

@@ -3,9 +3,9 @@ import type { Clock } from "../kube/clock.ts";
 import type { EventRecorder } from "../kube/events.ts";
 import type { DaemonSet, Node, Pod, PodDisruptionBudget, Service, Workload } from "../kube/objects.ts";
 import type { KubeClient } from "../kube/types.ts";
-import type { Logger } from "./log.ts";
 import type { EvictionMemory } from "./drain/memory.ts";
 import type { Metrics } from "./http.ts";
+import type { Logger } from "./log.ts";
 import type { Store } from "./store.ts";
 
 /** Live copies of what the reconcilers look at. The first two are watched always, the rest while a migration is unfinished. */

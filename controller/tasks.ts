@@ -1,13 +1,13 @@
 import type { NodeMigration } from "../crds/index.ts";
 import { systemNamespace } from "../crds/names.ts";
 import { isApiError } from "../kube/errors.ts";
-import type { OwnerReference, KubeObject } from "../kube/types.ts";
 import { pods } from "../kube/resources.ts";
+import type { KubeObject, OwnerReference } from "../kube/types.ts";
 import type { HostOp, HostResult } from "../networks/host-ops.ts";
 import { MigrationError } from "./errors.ts";
+import { shortHash } from "./hash.ts";
 import { hostTaskPod, parseHostResult } from "./host/pod.ts";
 import type { Scope } from "./scope.ts";
-import { shortHash } from "./hash.ts";
 
 /** A host task as a step asks for it. */
 export interface TaskRequest {
@@ -22,9 +22,7 @@ export interface TaskRequest {
   attempt: string;
 }
 
-export type TaskState =
-  | { state: "running"; message: string }
-  | { state: "done"; result: HostResult; podName: string };
+export type TaskState = { state: "running"; message: string } | { state: "done"; result: HostResult; podName: string };
 
 /** The same name for the same task, so that a second arming meets the first pod. At most 63 characters. */
 export function taskPodName(request: Pick<TaskRequest, "task" | "nodeName" | "attempt" | "owner">): string {
@@ -75,7 +73,11 @@ export async function ensureTask(scope: Scope, request: TaskRequest): Promise<Ta
       throw taskFailed(request, name, state.message);
     case "done":
       if (!state.result.ok)
-        throw taskFailed(request, name, `${state.result.error?.op ?? "task"}: ${state.result.error?.message ?? "failed"}`);
+        throw taskFailed(
+          request,
+          name,
+          `${state.result.error?.op ?? "task"}: ${state.result.error?.message ?? "failed"}`,
+        );
       return { state: "done", result: state.result, podName: name };
   }
 }
@@ -101,4 +103,24 @@ export function ownerOf(nodeMigration: NodeMigration): OwnerReference {
     controller: true,
     blockOwnerDeletion: true,
   };
+}
+
+/** Pods of an owner that ended well have said what they had to say. Those that failed stay for their logs. */
+export async function removeEndedPods(scope: Scope, ownerUID: string): Promise<void> {
+  const ended = scope.stores.pods
+    .list()
+    .filter((pod) => pod.metadata.namespace === systemNamespace && isOwnedBy(pod, { uid: ownerUID }))
+    .filter((pod) => pod.status?.phase === "Succeeded" && pod.metadata.deletionTimestamp === undefined);
+  await Promise.all(
+    ended.map(({ metadata: { name, uid } }) =>
+      scope.client.delete(
+        pods,
+        { name, namespace: systemNamespace },
+        {
+          gracePeriodSeconds: 0,
+          ...(uid === undefined ? {} : { preconditions: { uid } }),
+        },
+      ),
+    ),
+  );
 }

@@ -114,7 +114,12 @@ function checkSupport(source: Network, target: Network, facts: NetworkFacts): Fi
   const where =
     facts.agent.daemonSets.map((ds) => `daemonset ${facts.agent.namespace}/${ds}`).join(", ") || "the cluster";
   if (source.id === target.id)
-    return blocker("TargetAlreadyRuns", `the cluster runs ${target.displayName} already`, where, "choose another target");
+    return blocker(
+      "TargetAlreadyRuns",
+      `the cluster runs ${target.displayName} already`,
+      where,
+      "choose another target",
+    );
   if (strategyOf(source.id, target.id) === undefined)
     return blocker(
       "NotSupportedYet",

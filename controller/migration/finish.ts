@@ -6,8 +6,8 @@ import { clusterView } from "../node/drain.ts";
 import { taintPatch } from "../nodes.ts";
 import { removeProbes } from "../probes.ts";
 import { spreadPods } from "../spread/engine.ts";
+import type { MigrationContext, Phase, PhaseResult } from "./phase.ts";
 import { conditionsWith } from "./prepare.ts";
-import { type MigrationContext, type Phase, type PhaseResult } from "./phase.ts";
 
 /** Seconds the final spread may take; what is uneven then stays so. */
 const spreadSeconds = 120;
@@ -27,8 +27,20 @@ export const finishPhase: Phase = {
     await context.record({
       conditions: conditionsWith(migration, scope.now(), [
         ["NodesMigrated", "True", "NodesMigrated", `${done} of ${done} nodes`],
-        ["ConnectivityVerified", verified ? "True" : "Unknown", verified ? "ConnectivityVerified" : "VerifyOff", verified ? "every node was checked after its switch" : "not checked: spec.verify.enabled is false"],
-        ["SourceRemoved", clean ? "True" : "False", clean ? "SourceRemoved" : "LeftoversFound", clean ? `nothing of ${migration.spec.source} is left on the nodes; its objects in the API stay until kubectl cni-migrate finalize` : "kubectl get nodemigrations -o yaml names what is left"],
+        [
+          "ConnectivityVerified",
+          verified ? "True" : "Unknown",
+          verified ? "ConnectivityVerified" : "VerifyOff",
+          verified ? "every node was checked after its switch" : "not checked: spec.verify.enabled is false",
+        ],
+        [
+          "SourceRemoved",
+          clean ? "True" : "False",
+          clean ? "SourceRemoved" : "LeftoversFound",
+          clean
+            ? `nothing of ${migration.spec.source} is left on the nodes; its objects in the API stay until kubectl cni-migrate finalize`
+            : "kubectl get nodemigrations -o yaml names what is left",
+        ],
       ]),
     });
     return {
@@ -64,12 +76,19 @@ async function spread(context: MigrationContext): Promise<PhaseResult | undefine
     timeoutSeconds: spreadSeconds,
   });
   if (outcome.state === "done") return undefined;
-  return { outcome: "wait", summary: "Spreading", reason: "Migrating", message: outcome.message, afterSeconds: outcome.nextCheckSeconds };
+  return {
+    outcome: "wait",
+    summary: "Spreading",
+    reason: "Migrating",
+    message: outcome.message,
+    afterSeconds: outcome.nextCheckSeconds,
+  };
 }
 
 async function untaint({ nodes, scope }: MigrationContext): Promise<void> {
   for (const node of nodes) {
     const patch = taintPatch(node, false);
-    if (patch !== undefined) scope.stores.nodes.put(await scope.client.patch(nodeResource, { name: node.metadata.name }, patch));
+    if (patch !== undefined)
+      scope.stores.nodes.put(await scope.client.patch(nodeResource, { name: node.metadata.name }, patch));
   }
 }

@@ -8,7 +8,7 @@ import { preflight } from "../../networks/preflight.ts";
 import { gatherSnapshot } from "../../networks/snapshot.ts";
 import { MigrationError } from "../errors.ts";
 import { isReady } from "../nodes.ts";
-import { selectedNodes, overridesOf, sourceOverrides } from "../plan.ts";
+import { overridesOf, selectedNodes, sourceOverrides } from "../plan.ts";
 import { migrationOwner } from "../probes.ts";
 import type { Scope } from "../scope.ts";
 import { ensureTask } from "../tasks.ts";
@@ -68,7 +68,9 @@ async function inspectNode(scope: Scope, migration: CniMigration, node: Node): P
   });
   if (task.state === "running") return undefined;
   if (task.result.facts === undefined)
-    throw new MigrationError("HostTaskFailed", `pod ${task.podName} said nothing about node ${node.metadata.name}`, { kind: "stalled" });
+    throw new MigrationError("HostTaskFailed", `pod ${task.podName} said nothing about node ${node.metadata.name}`, {
+      kind: "stalled",
+    });
   return task.result.facts;
 }
 
@@ -80,7 +82,9 @@ async function judge(context: MigrationContext, hosts: Record<string, HostFacts>
   const blockers = verdict.findings.filter((f) => f.severity === "blocker");
   if (blockers.length > 0 || verdict.source === undefined) {
     const message = sentence(blockers);
-    await context.record({ conditions: preflightCondition(migration, "False", "PreflightBlocked", message, scope.now()) });
+    await context.record({
+      conditions: preflightCondition(migration, "False", "PreflightBlocked", message, scope.now()),
+    });
     return { outcome: "stalled", reason: "PreflightBlocked", message, afterSeconds: recheckSeconds };
   }
   const facts = verdict.source;
@@ -101,7 +105,13 @@ async function judge(context: MigrationContext, hosts: Record<string, HostFacts>
   return next;
 }
 
-function preflightCondition(migration: CniMigration, status: Condition["status"], reason: string, message: string, now: Date): NonNullable<NonNullable<CniMigration["status"]>["conditions"]> {
+function preflightCondition(
+  migration: CniMigration,
+  status: Condition["status"],
+  reason: string,
+  message: string,
+  now: Date,
+): NonNullable<NonNullable<CniMigration["status"]>["conditions"]> {
   return setCondition(
     (migration.status?.conditions ?? []) as Condition[],
     { type: "PreflightPassed", status, reason, message, observedGeneration: migration.metadata.generation ?? 0 },

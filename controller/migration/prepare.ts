@@ -36,14 +36,19 @@ async function labelNodes({ migration, nodes, scope, nodeMigrations: existing }:
   const source = migration.spec.source;
   const target = networkById(migration.spec.target);
   const selected = new Set(selectedNodes(migration, nodes).map((n) => n.metadata.name));
-  const moved = new Set(existing.filter((nm) => leaves.has(nm.status?.step ?? "Pending")).map((nm) => nm.spec.nodeName));
+  const moved = new Set(
+    existing.filter((nm) => leaves.has(nm.status?.step ?? "Pending")).map((nm) => nm.spec.nodeName),
+  );
   for (const node of nodes) {
     const labels = { [networkLabel]: source, ...target.nodeLabels("out") };
     const unlabelled = node.metadata.labels?.[networkLabel] === undefined;
     const name = node.metadata.name;
     const taint = selected.has(name) && !moved.has(name) ? taintPatch(node, true) : undefined;
     if (!unlabelled && taint === undefined) continue;
-    const patch = guarded(node, { ...(unlabelled ? { metadata: { labels } } : {}), ...(taint === undefined ? {} : { spec: taint["spec"] }) });
+    const patch = guarded(node, {
+      ...(unlabelled ? { metadata: { labels } } : {}),
+      ...(taint === undefined ? {} : { spec: taint.spec }),
+    });
     scope.stores.nodes.put(await scope.client.patch(nodeResource, { name }, patch));
   }
 }
@@ -57,7 +62,9 @@ async function prepareCluster(context: MigrationContext): Promise<PhaseResult | 
   const changes = [...target.prepare(plan), ...bindSource(plan.source)];
   const pending = await pendingChanges(scope.client, changes);
   const known = context.migration.status?.undo ?? [];
-  const fresh = pending.filter((p) => !known.some((u) => u.kind === p.undo.kind && u.name === p.undo.name && u.namespace === p.undo.namespace));
+  const fresh = pending.filter(
+    (p) => !known.some((u) => u.kind === p.undo.kind && u.name === p.undo.name && u.namespace === p.undo.namespace),
+  );
   if (fresh.length > 0)
     await context.record({
       undo: [...known, ...fresh.map((p) => p.undo)],
@@ -108,7 +115,13 @@ async function prepareNodes(context: MigrationContext): Promise<PhaseResult> {
     else await prepareNode(context, facts, target, node);
   }
   if (waiting.length === 0 || context.nodeMigrations.length > 0) return next;
-  return { outcome: "wait", summary: "Preparing", reason: "NodeNotReady", message: waiting.slice(0, 3).join(", "), afterSeconds: 10 };
+  return {
+    outcome: "wait",
+    summary: "Preparing",
+    reason: "NodeNotReady",
+    message: waiting.slice(0, 3).join(", "),
+    afterSeconds: 10,
+  };
 
   async function sourceFacts({ nodes }: MigrationContext): Promise<NetworkFacts | undefined> {
     const snapshot = await gatherSnapshot(scope.client, {});
@@ -117,18 +130,29 @@ async function prepareNodes(context: MigrationContext): Promise<PhaseResult> {
   }
 }
 
-async function prepareNode(context: MigrationContext, source: NetworkFacts, target: Network, node: Node): Promise<void> {
+async function prepareNode(
+  context: MigrationContext,
+  source: NetworkFacts,
+  target: Network,
+  node: Node,
+): Promise<void> {
   const { migration, nodes, scope } = context;
   const plan = { ...planContext(migration, nodes, source.vteps), source };
   await ensureNodeChanges(scope.client, target.prepareNode(plan, planNode(node)));
-  if (migration.spec.verify?.enabled !== false) await ensureServer(scope, migration, node.metadata.name, source.network);
+  if (migration.spec.verify?.enabled !== false)
+    await ensureServer(scope, migration, node.metadata.name, source.network);
   const { name, uid } = node.metadata;
   try {
     const made = await scope.client.create(nodeMigrations, {
       apiVersion,
       kind: "NodeMigration",
       metadata: { name, ownerReferences: [migrationOwner(migration)] },
-      spec: { migrationName: migration.metadata.name, nodeName: name, nodeUID: uid ?? "", direction: migration.spec.direction ?? "Forward" },
+      spec: {
+        migrationName: migration.metadata.name,
+        nodeName: name,
+        nodeUID: uid ?? "",
+        direction: migration.spec.direction ?? "Forward",
+      },
     });
     scope.stores.nodeMigrations.put(made);
   } catch (error) {

@@ -3,7 +3,7 @@ import { isTrue } from "../../kube/conditions.ts";
 import { isConflict } from "../../kube/errors.ts";
 import { cniMigrations } from "../../kube/resources.ts";
 import { patchStatus } from "../../kube/status.ts";
-import { MigrationError } from "../errors.ts";
+import type { MigrationError } from "../errors.ts";
 import { asMigrationError } from "../node/reconcile.ts";
 import { selectedNodes } from "../plan.ts";
 import type { Scope } from "../scope.ts";
@@ -19,7 +19,7 @@ import { targetPhase } from "./target.ts";
 export const phases: readonly Phase[] = [claim, preflightPhase, targetPhase, preparePhase, rolloutPhase, finishPhase];
 
 /** Carries one migration as far as it goes now. Guarded writes only; a conflict means: look again. */
-export async function reconcileMigration(scope: Scope, name: string): Promise<void | { afterSeconds: number }> {
+export async function reconcileMigration(scope: Scope, name: string): Promise<{ afterSeconds: number } | undefined> {
   const migration = scope.stores.migrations.get({ name });
   if (migration === undefined || migration.metadata.deletionTimestamp !== undefined) return;
   const context = contextOf(scope, migration);
@@ -27,7 +27,9 @@ export async function reconcileMigration(scope: Scope, name: string): Promise<vo
   try {
     const result = await runPhases(context);
     await conclude(context, result);
-    return "afterSeconds" in result && result.afterSeconds !== undefined ? { afterSeconds: result.afterSeconds } : undefined;
+    return "afterSeconds" in result && result.afterSeconds !== undefined
+      ? { afterSeconds: result.afterSeconds }
+      : undefined;
   } catch (error) {
     if (isConflict(error)) return { afterSeconds: 0.2 };
     throw error;
@@ -85,11 +87,15 @@ function fromError(error: MigrationError, phase: Phase): PhaseResult {
 async function conclude(context: MigrationContext, result: PhaseResult): Promise<void> {
   const { scope, migration } = context;
   await context.record(statusOf(contextOf(scope, migration), result));
-  if (context.migration.metadata.resourceVersion !== migration.metadata.resourceVersion) announce(context, migration, result);
+  if (context.migration.metadata.resourceVersion !== migration.metadata.resourceVersion)
+    announce(context, migration, result);
 }
 
 /** The derived part of status: counts, summary, the three conditions kubectl and kstatus go by. Pure. */
-export function statusOf({ migration, nodes, nodeMigrations, scope }: MigrationContext, result: PhaseResult): Partial<NonNullable<CniMigration["status"]>> {
+export function statusOf(
+  { migration, nodes, nodeMigrations, scope }: MigrationContext,
+  result: PhaseResult,
+): Partial<NonNullable<CniMigration["status"]>> {
   if (result.outcome === "next") return {};
   const now = scope.now();
   const selected = selectedNodes(migration, nodes);

@@ -48,7 +48,10 @@ export function admit(input: {
   if (places.includes("failed")) return [];
   const inProgress = places.filter((p) => p === "inProgress").length;
   const migrated = places.filter((p) => p === "migrated").length;
-  const room = Math.min(input.limit - inProgress, (input.pauseAfter ?? Number.POSITIVE_INFINITY) - migrated - inProgress);
+  const room = Math.min(
+    input.limit - inProgress,
+    (input.pauseAfter ?? Number.POSITIVE_INFINITY) - migrated - inProgress,
+  );
   return inOrder(input.nodes, input.nodeOrder)
     .filter(isReady)
     .map((node) => byName.get(node.metadata.name))
@@ -61,16 +64,26 @@ export function admit(input: {
 export const rolloutPhase: Phase = {
   name: "Rollout",
   async run(context) {
-    const { migration, scope } = context;
+    const { migration } = context;
     const selected = selectedNodes(migration, context.nodes);
     const counts = countNodes(selected, context.nodes.length, context.nodeMigrations);
     const name = migration.metadata.name;
     if (selected.length === 0)
-      return { outcome: "stalled", reason: "NoNodes", message: "spec.nodeSelector matches no node; correct it or remove it", afterSeconds: 30 };
+      return {
+        outcome: "stalled",
+        reason: "NoNodes",
+        message: "spec.nodeSelector matches no node; correct it or remove it",
+        afterSeconds: 30,
+      };
     if (counts.failed > 0) return failedNode(context.nodeMigrations);
     if (counts.migrated === selected.length) return next;
     if (migration.spec.paused === true)
-      return { outcome: "wait", summary: "Paused", reason: "Paused", message: `paused with ${counts.migrated} of ${selected.length} nodes done; kubectl cni-migrate resume ${name}` };
+      return {
+        outcome: "wait",
+        summary: "Paused",
+        reason: "Paused",
+        message: `paused with ${counts.migrated} of ${selected.length} nodes done; kubectl cni-migrate resume ${name}`,
+      };
     const admitted = admit({
       nodes: selected,
       nodeMigrations: context.nodeMigrations,
@@ -81,16 +94,36 @@ export const rolloutPhase: Phase = {
     for (const nodeMigration of admitted) await begin(context, nodeMigration);
     const moving = [...context.nodeMigrations.filter((nm) => placeOf(nm) === "inProgress"), ...admitted];
     if (moving.length > 0)
-      return { outcome: "wait", summary: "Migrating", reason: "Migrating", message: moving.map(progressOf).sort().slice(0, 3).join(", ") };
+      return {
+        outcome: "wait",
+        summary: "Migrating",
+        reason: "Migrating",
+        message: moving.map(progressOf).sort().slice(0, 3).join(", "),
+      };
     if (migration.spec.pauseAfter !== undefined && counts.migrated >= migration.spec.pauseAfter)
-      return { outcome: "wait", summary: "Paused", reason: "Paused", message: `paused after ${counts.migrated} nodes as spec.pauseAfter asks; raise or remove it to go on` };
-    const notReady = inOrder(selected).filter((n) => !isReady(n)).map((n) => n.metadata.name);
-    return { outcome: "wait", summary: "Migrating", reason: "NodeNotReady", message: `waiting for nodes to be Ready: ${notReady.slice(0, 3).join(", ")}`, afterSeconds: 15 };
+      return {
+        outcome: "wait",
+        summary: "Paused",
+        reason: "Paused",
+        message: `paused after ${counts.migrated} nodes as spec.pauseAfter asks; raise or remove it to go on`,
+      };
+    const notReady = inOrder(selected)
+      .filter((n) => !isReady(n))
+      .map((n) => n.metadata.name);
+    return {
+      outcome: "wait",
+      summary: "Migrating",
+      reason: "NodeNotReady",
+      message: `waiting for nodes to be Ready: ${notReady.slice(0, 3).join(", ")}`,
+      afterSeconds: 15,
+    };
   },
 };
 
 function failedNode(all: readonly NodeMigration[]): { outcome: "stalled"; reason: string; message: string } {
-  const failed = all.filter((nm) => placeOf(nm) === "failed").sort((a, b) => (a.spec.nodeName < b.spec.nodeName ? -1 : 1));
+  const failed = all
+    .filter((nm) => placeOf(nm) === "failed")
+    .sort((a, b) => (a.spec.nodeName < b.spec.nodeName ? -1 : 1));
   const [first] = failed;
   const stalled = first?.status?.conditions?.find((c) => c.type === "Stalled");
   const more = failed.length > 1 ? ` (and ${failed.length - 1} more nodes)` : "";

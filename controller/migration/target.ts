@@ -1,8 +1,8 @@
 import { networkLabel } from "../../crds/names.ts";
 import type { DaemonSet } from "../../kube/objects.ts";
+import type { KubeObject, UnknownObject } from "../../kube/types.ts";
 import type { AgentRef, NetworkId } from "../../networks/contract.ts";
 import { networkById } from "../../networks/index.ts";
-import type { KubeObject, UnknownObject } from "../../kube/types.ts";
 import { next, type Phase } from "./phase.ts";
 
 /**

@@ -1,6 +1,7 @@
 import { cordonedByAnnotation } from "../../crds/names.ts";
 import { nodes } from "../../kube/resources.ts";
 import { cordonPatch, taintPatch, uncordonPatch } from "../nodes.ts";
+import { removeEndedPods } from "../tasks.ts";
 import { done, type NodeContext, type StepResult } from "./context.ts";
 
 /** Cordons the node, or notes that somebody else has: then it stays cordoned at the end. */
@@ -25,6 +26,7 @@ export async function uncordon(context: NodeContext): Promise<StepResult> {
   const taint = taintPatch(node, false);
   if (taint !== undefined) node = await scope.client.patch(nodes, { name: node.metadata.name }, taint);
   scope.stores.nodes.put(node);
+  await removeEndedPods(scope, uid);
   return node.spec?.unschedulable === true
     ? done("Uncordoned", "stays cordoned: it was so before the migration")
     : done("Uncordoned", "schedulable again");

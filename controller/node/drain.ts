@@ -1,9 +1,10 @@
 import type { ClusterView } from "../drain/cluster.ts";
 import { type DrainOutcome, drainNode, recycle } from "../drain/engine.ts";
 import { drainPolicy } from "../drain/policy.ts";
-import { ensureServer, removeServer } from "../probes.ts";
+import { removeServer } from "../probes.ts";
 import type { Scope } from "../scope.ts";
 import { done, type NodeContext, type StepResult } from "./context.ts";
+import { startProbes } from "./verify.ts";
 
 /** Moves the node's pods elsewhere, one Ready replica of an owner at a time. */
 export async function drain(context: NodeContext): Promise<StepResult> {
@@ -13,10 +14,10 @@ export async function drain(context: NodeContext): Promise<StepResult> {
 
 /** After the switch: pods that were on the node before it are made anew, DaemonSets' included. */
 export async function recyclePods(context: NodeContext): Promise<StepResult> {
-  const { scope, migration, node, from, to } = context;
+  const { scope, migration, node, from } = context;
   const pods = context.nodeMigration.status?.recycle ?? [];
   await removeServer(scope, migration, node.metadata.name, from.id);
-  if (migration.spec.verify?.enabled !== false) await ensureServer(scope, migration, node.metadata.name, to.id);
+  if (migration.spec.verify?.enabled !== false) await startProbes(context);
   const outcome = await recycle({ ...sweepInput(context), pods });
   return resultOf(outcome, "PodsRestarted", "every pod on the node has its address from the new network");
 }
@@ -66,8 +67,20 @@ function resultOf(outcome: DrainOutcome, reason: string, message: string): StepR
     ...(blocker === undefined ? {} : { blockedBy: blocker.slice(0, 1024) }),
   };
   if (outcome.state === "waiting")
-    return { outcome: "wait", reason: outcome.reason, message: outcome.message, status, afterSeconds: outcome.nextCheckSeconds };
+    return {
+      outcome: "wait",
+      reason: outcome.reason,
+      message: outcome.message,
+      status,
+      afterSeconds: outcome.nextCheckSeconds,
+    };
   const { error } = outcome;
   if (error.kind === "wait") throw error;
-  return { outcome: "failed", reason: error.reason, message: error.message, ...(error.hint === undefined ? {} : { hint: error.hint }), status };
+  return {
+    outcome: "failed",
+    reason: error.reason,
+    message: error.message,
+    ...(error.hint === undefined ? {} : { hint: error.hint }),
+    status,
+  };
 }

@@ -1,4 +1,5 @@
 import type { CniMigration, NodeMigration, StepName } from "../../crds/index.ts";
+import { retryAnnotation } from "../../crds/names.ts";
 import { isTrue } from "../../kube/conditions.ts";
 import { isApiError, isConflict } from "../../kube/errors.ts";
 import type { Node } from "../../kube/objects.ts";
@@ -11,7 +12,7 @@ import { planContext } from "../plan.ts";
 import type { Scope } from "../scope.ts";
 import type { NodeContext, NodeStatus, NodeStep, StepResult } from "./context.ts";
 import { nextStep, stepByName } from "./steps.ts";
-import { type Outcome, outcomeOf, statusAfter } from "./view.ts";
+import { type Outcome, outcomeOf, statusAfter, statusForRetry } from "./view.ts";
 
 /** Seconds after which a waiting step is looked at again even when no event came: events are the rule, this the net. */
 const safetyNetSeconds = 15;
@@ -27,7 +28,7 @@ interface Seen {
  * Carries one node as far as it goes now: observe, decide, record the step, perform it, conclude. The step pointer is in
  * status before the step acts, and every write is guarded, so a kill at any line only means that the next pass looks again.
  */
-export async function reconcileNode(scope: Scope, name: string): Promise<void | { afterSeconds: number }> {
+export async function reconcileNode(scope: Scope, name: string): Promise<{ afterSeconds: number } | undefined> {
   for (;;) {
     const seen = observe(scope, name);
     if (seen === undefined) return;
@@ -42,12 +43,19 @@ function observe(scope: Scope, name: string): Seen | undefined {
   const nodeMigration = scope.stores.nodeMigrations.get({ name });
   const step = stepByName(nodeMigration?.status?.step ?? "Pending");
   if (nodeMigration === undefined || step === undefined) return undefined;
-  if (isTrue(nodeMigration.status?.conditions, "Stalled")) return undefined;
+  if (isTrue(nodeMigration.status?.conditions, "Stalled") && !retryAsked(nodeMigration)) return undefined;
   const migration = scope.stores.migrations.get({ name: nodeMigration.spec.migrationName });
   if (migration === undefined || !ownedBy(nodeMigration, migration)) return undefined;
   if (migration.status?.facts === undefined) return undefined;
   const node = scope.stores.nodes.get({ name: nodeMigration.spec.nodeName });
   return { migration, nodeMigration, node: node ?? missingNode(nodeMigration), step };
+}
+
+/** Whether a person asked for another try after the node stalled. */
+function retryAsked(nodeMigration: NodeMigration): boolean {
+  const asked = Date.parse(nodeMigration.metadata.annotations?.[retryAnnotation] ?? "");
+  const stalled = nodeMigration.status?.conditions?.find((c) => c.type === "Stalled");
+  return stalled?.status === "True" && asked >= Date.parse(stalled.lastTransitionTime);
 }
 
 function ownedBy(nodeMigration: NodeMigration, migration: CniMigration): boolean {
@@ -60,7 +68,13 @@ function missingNode(nodeMigration: NodeMigration): Node {
 }
 
 async function perform(scope: Scope, seen: Seen): Promise<"again" | { afterSeconds: number } | undefined> {
-  const { step } = seen;
+  const { step, nodeMigration } = seen;
+  if (retryAsked(nodeMigration)) {
+    scope.stores.nodeMigrations.put(
+      await patchStatus(scope.client, nodeMigrations, nodeMigration, statusForRetry(nodeMigration, scope.now())),
+    );
+    return "again";
+  }
   const context = contextOf(scope, seen);
   let outcome: Outcome;
   let status: Partial<NodeStatus> = {};
@@ -109,7 +123,10 @@ function contextOf(scope: Scope, seen: Seen): NodeContext {
     stepStartedAt: startTime === undefined ? scope.now() : new Date(startTime),
     async record(status) {
       const { nodeMigration: current } = context;
-      context.nodeMigration = await patchStatus(scope.client, nodeMigrations, current, { ...current.status, ...status });
+      context.nodeMigration = await patchStatus(scope.client, nodeMigrations, current, {
+        ...current.status,
+        ...status,
+      });
       scope.stores.nodeMigrations.put(context.nodeMigration);
     },
   };
@@ -123,7 +140,11 @@ function checkNode({ node, nodeMigration }: Seen): void {
   throw new MigrationError(
     gone ? "NodeGone" : "NodeReplaced",
     gone ? `node ${nodeName} is gone` : `node ${nodeName} was deleted and made anew`,
-    { kind: "stalled", object: `node ${nodeName}`, hint: `kubectl delete nodemigration ${nodeMigration.metadata.name}` },
+    {
+      kind: "stalled",
+      object: `node ${nodeName}`,
+      hint: `kubectl delete nodemigration ${nodeMigration.metadata.name}`,
+    },
   );
 }
 
@@ -152,7 +173,11 @@ function outcomeOfResult(
   }
   const next: StepName = nextStep(step.name);
   if (migration.spec.paused === true && stepByName(next)?.disruptive === true)
-    return { kind: "wait", reason: "Paused", message: `paused before ${next}; kubectl cni-migrate resume ${migration.metadata.name}` };
+    return {
+      kind: "wait",
+      reason: "Paused",
+      message: `paused before ${next}; kubectl cni-migrate resume ${migration.metadata.name}`,
+    };
   return { kind: "done", reason, message, next };
 }
 
@@ -172,7 +197,12 @@ async function conclude(
 /** One Event and one log line a transition, none for a pass that changed nothing. */
 function announce(scope: Scope, before: NodeMigration, after: NodeMigration, step: NodeStep, outcome: Outcome): void {
   if (before.metadata.resourceVersion === after.metadata.resourceVersion) return;
-  const facts = { node: after.spec.nodeName, migration: after.spec.migrationName, step: step.name, reason: outcome.reason };
+  const facts = {
+    node: after.spec.nodeName,
+    migration: after.spec.migrationName,
+    step: step.name,
+    reason: outcome.reason,
+  };
   if (outcome.kind === "wait") {
     scope.log.debug({ ...facts, message: outcome.message }, "step waits");
     return;

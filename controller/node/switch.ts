@@ -6,7 +6,7 @@ import { nodes } from "../../kube/resources.ts";
 import type { HostOp } from "../../networks/host-ops.ts";
 import { handOver } from "../../networks/overlays.ts";
 import { labelPatch } from "../nodes.ts";
-import { ensureTask, ownerOf, taskPodName, type TaskRequest, type TaskState } from "../tasks.ts";
+import { ensureTask, ownerOf, type TaskRequest, type TaskState, taskPodName } from "../tasks.ts";
 import { done, type NodeContext, type StepResult, wait } from "./context.ts";
 
 type Armed = NonNullable<NonNullable<NodeMigration["status"]>["tasks"]>[number];
@@ -39,7 +39,10 @@ export async function leaveSource(context: NodeContext): Promise<StepResult> {
   const task = await ensureTask(scope, request);
   const agents = agentPods(context, fromAgent);
   if (agents.length > 0)
-    return wait("Switching", `waiting for pod ${agents[0]?.metadata.namespace}/${agents[0]?.metadata.name} to leave the node`);
+    return wait(
+      "Switching",
+      `waiting for pod ${agents[0]?.metadata.namespace}/${agents[0]?.metadata.name} to leave the node`,
+    );
   if (task.state === "running") return wait("Switching", `handing the overlay over: ${task.message}`);
   return done("SourceAgentGone", `${from.displayName}'s agent is gone, its device handed over`, {
     evidence: withChanges(context, task),
@@ -64,7 +67,8 @@ export async function joinTarget(context: NodeContext): Promise<StepResult> {
   await arm(context, "JoinTarget", request);
   await setLabels(context, { [networkLabel]: to.id, ...to.nodeLabels("in") });
   const task = await ensureTask(scope, request);
-  if (task.state === "running") return wait("AgentNotReady", `waiting for ${to.displayName} on the node: ${agentState(context)}`);
+  if (task.state === "running")
+    return wait("AgentNotReady", `waiting for ${to.displayName} on the node: ${agentState(context)}`);
   return done("Switched", `${to.displayName} serves the node`, { evidence: withChanges(context, task) });
 }
 
@@ -78,7 +82,8 @@ export async function cleanUp(context: NodeContext): Promise<StepResult> {
   ]);
   await arm(context, "CleanUp", request);
   const task = await ensureTask(scope, request);
-  if (task.state === "running") return wait("HostTaskRunning", `removing what ${from.displayName} left: ${task.message}`);
+  if (task.state === "running")
+    return wait("HostTaskRunning", `removing what ${from.displayName} left: ${task.message}`);
   const leftovers = (task.result.leftovers ?? []).map((l) => `${l.kind} ${l.name}`);
   const evidence = { ...withChanges(context, task), leftovers };
   if (leftovers.length > 0)
@@ -143,7 +148,9 @@ async function arm(context: NodeContext, step: Armed["step"], request: TaskReque
   const podName = taskPodName(request);
   const tasks = context.nodeMigration.status?.tasks ?? [];
   if (tasks.some((t) => t.podName === podName)) return;
-  await context.record({ tasks: [...tasks.filter((t) => t.name !== request.task), { name: request.task, step, podName }] });
+  await context.record({
+    tasks: [...tasks.filter((t) => t.name !== request.task), { name: request.task, step, podName }],
+  });
 }
 
 async function setLabels(context: NodeContext, labels: Record<string, string>): Promise<void> {
@@ -155,7 +162,10 @@ async function setLabels(context: NodeContext, labels: Record<string, string>): 
   context.node = node;
 }
 
-function withChanges(context: NodeContext, task: TaskState & { state: "done" }): NonNullable<NonNullable<NodeMigration["status"]>["evidence"]> {
+function withChanges(
+  context: NodeContext,
+  task: TaskState & { state: "done" },
+): NonNullable<NonNullable<NodeMigration["status"]>["evidence"]> {
   const before = context.nodeMigration.status?.evidence ?? {};
   const removed = [...new Set([...(before.removed ?? []), ...(task.result.changes ?? [])])];
   return { ...before, removed: removed.slice(-200) };

@@ -21,12 +21,10 @@ const probeSeconds = 20;
 export async function verify(context: NodeContext): Promise<StepResult> {
   const settings = context.migration.spec.verify;
   if (settings?.enabled === false) return done("VerifyOff", "not checked: spec.verify.enabled is false");
-  const { scope, migration, node, to } = context;
-  const server = await ensureServer(scope, migration, node.metadata.name, to.id);
-  const own = server === undefined ? undefined : peerOf(server, node);
-  const peers = peersOf(scope, node);
-  const fromPod = await probe(context, "pod", peers);
-  const fromNode = own === undefined ? undefined : await probe(context, "node", [own, ...peers]);
+  const { scope, node } = context;
+  const { pod, host } = await startProbes(context);
+  const fromPod = checksOf(context, pod);
+  const fromNode = checksOf(context, host);
   const limit = durationSeconds(settings?.timeout ?? "2m");
   const seconds = (scope.now().getTime() - context.stepStartedAt.getTime()) / 1000;
   if (fromPod === undefined || fromNode === undefined) {
@@ -39,23 +37,50 @@ export async function verify(context: NodeContext): Promise<StepResult> {
   return done("ConnectivityVerified", `${checks.length} checks passed`, { evidence: evidence(context, checks) });
 }
 
+/**
+ * Makes sure that the node has its probe server and both probes run, as far as that goes now: the node's own waits for the
+ * server. Called ahead of the step too, while old pods still end: the switch is done by then, and starting takes seconds.
+ */
+export async function startProbes(context: NodeContext): Promise<{ pod: Pod | undefined; host: Pod | undefined }> {
+  const { scope, migration, node, to } = context;
+  const server = await ensureServer(scope, migration, node.metadata.name, to.id);
+  const own = server === undefined ? undefined : peerOf(server, node);
+  const peers = peersOf(scope, node);
+  const pod = await ensureProbe(context, "pod", peers);
+  const host = own === undefined ? undefined : await ensureProbe(context, "node", [own, ...peers]);
+  return { pod, host };
+}
+
 /** The probe's checks; undefined while it runs. A probe that cannot say anything is an error of its own. */
-async function probe(context: NodeContext, network: ProbeSpec["network"], peers: ProbePeer[]): Promise<ProbeCheck[] | undefined> {
-  const name = probeName(context, network);
-  const pod = context.scope.stores.pods.get({ name, namespace: systemNamespace }) ?? (await startProbe(context, name, network, peers));
+function checksOf(context: NodeContext, pod: Pod | undefined): ProbeCheck[] | undefined {
   if (pod === undefined) return undefined;
   const state = parseProbeReport(pod);
   if (state.state === "done") return state.report.checks;
-  if (state.state === "failed" || (state.state === "waiting" && state.stuck))
-    throw new MigrationError("ConnectivityFailed", `pod ${systemNamespace}/${name} could not probe: ${state.message}`, {
-      kind: "stalled",
-      object: `pod ${systemNamespace}/${name}`,
-      hint: `then kubectl cni-migrate retry ${context.node.metadata.name}`,
-    });
-  return undefined;
+  if (state.state === "running" || (state.state === "waiting" && !state.stuck)) return undefined;
+  const name = `pod ${systemNamespace}/${pod.metadata.name}`;
+  throw new MigrationError("ConnectivityFailed", `${name} could not probe: ${state.message}`, {
+    kind: "stalled",
+    object: name,
+    hint: `then kubectl cni-migrate retry ${context.node.metadata.name}`,
+  });
 }
 
-async function startProbe(context: NodeContext, name: string, network: ProbeSpec["network"], peers: ProbePeer[]): Promise<Pod | undefined> {
+async function ensureProbe(
+  context: NodeContext,
+  network: ProbeSpec["network"],
+  peers: ProbePeer[],
+): Promise<Pod | undefined> {
+  const name = probeName(context, network);
+  const known = context.scope.stores.pods.get({ name, namespace: systemNamespace });
+  return known ?? startProbe(context, name, network, peers);
+}
+
+async function startProbe(
+  context: NodeContext,
+  name: string,
+  network: ProbeSpec["network"],
+  peers: ProbePeer[],
+): Promise<Pod | undefined> {
   const { scope, migration, plan, node, planNode } = context;
   const service = serviceCheck(scope);
   const external = migration.spec.verify?.externalTarget;
@@ -73,7 +98,13 @@ async function startProbe(context: NodeContext, name: string, network: ProbeSpec
     ...(network === "pod" ? { dns: "kubernetes.default.svc" } : {}),
     ...(external === undefined ? {} : { external }),
   };
-  const wanted = oneShotProbePod({ name, namespace: systemNamespace, image: scope.image, owner: ownerOf(context.nodeMigration), spec });
+  const wanted = oneShotProbePod({
+    name,
+    namespace: systemNamespace,
+    image: scope.image,
+    owner: ownerOf(context.nodeMigration),
+    spec,
+  });
   try {
     const made = await scope.client.create(pods, wanted);
     scope.stores.pods.put(made);
@@ -105,6 +136,10 @@ function describe(bad: readonly ProbeCheck[]): string {
 }
 
 function evidence(context: NodeContext, checks: readonly ProbeCheck[]) {
-  const list = checks.map(({ path, kind, ok, detail }) => ({ path: `${path} (${kind})`.slice(0, 512), ok, detail: detail.slice(0, 2048) }));
+  const list = checks.map(({ path, kind, ok, detail }) => ({
+    path: `${path} (${kind})`.slice(0, 512),
+    ok,
+    detail: detail.slice(0, 2048),
+  }));
   return { ...context.nodeMigration.status?.evidence, checks: list.slice(0, 200) };
 }

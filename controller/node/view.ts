@@ -29,7 +29,8 @@ export function statusAfter(
   if (seen.blockedBy === undefined) delete status.blockedBy;
   switch (outcome.kind) {
     case "done": {
-      if (step.condition !== undefined) conditions = set(conditions, step.condition, "True", outcome.reason, outcome.message);
+      if (step.condition !== undefined)
+        conditions = set(conditions, step.condition, "True", outcome.reason, outcome.message);
       const finished = outcome.next === "Done";
       conditions = set(conditions, "Stalled", "False", "Progressing", "");
       conditions = finished
@@ -38,9 +39,11 @@ export function statusAfter(
       if (finished) conditions = set(conditions, "Succeeded", "True", "Succeeded", "the node is on its new network");
       status.step = outcome.next;
       status.steps = [
-        ...(before.steps ?? []).map((s) =>
-          s.name === step.name && s.completionTime === undefined ? { ...s, completionTime: now.toISOString() } : s,
-        ),
+        ...(before.steps ?? [])
+          .filter((s) => s.name !== outcome.next)
+          .map((s) =>
+            s.name === step.name && s.completionTime === undefined ? { ...s, completionTime: now.toISOString() } : s,
+          ),
         ...(finished ? [] : [{ name: outcome.next, startTime: now.toISOString() }]),
       ];
       status.summary = finished ? "Done" : outcome.next;
@@ -65,6 +68,33 @@ export function statusAfter(
   }
   status.conditions = conditions as NonNullable<NodeStatus["conditions"]>;
   return status;
+}
+
+/** Status when a person asked for another try: the step begins anew, with pods of its own. */
+export function statusForRetry(nodeMigration: NodeMigration, now: Date): NodeStatus {
+  const before: NodeStatus = nodeMigration.status ?? {};
+  const generation = nodeMigration.metadata.generation ?? 0;
+  const message = "tried again, as asked";
+  const conditions = (
+    [
+      ["Stalled", "False"],
+      ["Reconciling", "True"],
+      ["Succeeded", "Unknown"],
+    ] as const
+  ).reduce(
+    (all, [type, status]) =>
+      setCondition(all, { type, status, reason: "Progressing", message, observedGeneration: generation }, now),
+    (before.conditions ?? []) as Condition[],
+  );
+  const step = before.step ?? "Pending";
+  return {
+    ...before,
+    attempts: (before.attempts ?? 0) + 1,
+    steps: [...(before.steps ?? []).filter((s) => s.name !== step), { name: step, startTime: now.toISOString() }],
+    summary: step,
+    message,
+    conditions: conditions as NonNullable<NodeStatus["conditions"]>,
+  };
 }
 
 /** The outcome a MigrationError stands for. */

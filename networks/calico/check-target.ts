@@ -7,9 +7,10 @@ import { isWindows, planNodes } from "../nodes.ts";
 import { placeOf } from "../objects.ts";
 import { heldTo } from "../workloads.ts";
 import { type BlockOwner, blockName, blockObjection } from "./blocks.ts";
-import { agentsOf, checkInstall, poolsOf, specOf } from "./detect.ts";
+import { agentsOf, checkInstall } from "./detect.ts";
 import { calico } from "./facts.ts";
 import { blockSizeOf, poolObjection } from "./prepare.ts";
+import { poolsOf, specOf } from "./settings.ts";
 
 /**
  * What is in the way of Calico sharing the source's overlay. Objects as prepare and prepareNode make them are not: this is

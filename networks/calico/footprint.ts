@@ -24,6 +24,7 @@ export function footprint(facts: { cniConfDir: string; cniBinDir: string; overla
       `${facts.cniConfDir}/${calico.kubeconfig}`,
       `${facts.cniBinDir}/calico`,
       `${facts.cniBinDir}/calico-ipam`,
+      "/run/calico/ipam.lock",
     ],
     directories: [
       "/var/lib/calico",

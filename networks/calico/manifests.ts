@@ -71,7 +71,12 @@ function checkDefinitions(objects: readonly UnknownObject[], where: string): Fin
     ? "they keep Calico's data in group projectcalico.org, which is not supported yet"
     : "CustomResourceDefinition ippools.crd.projectcalico.org is not in them";
   return [
-    blocker("ManifestsUnusable", what, where, "give the whole install, definitions included, of Calico v3.28 or near it"),
+    blocker(
+      "ManifestsUnusable",
+      what,
+      where,
+      "give the whole install, definitions included, of Calico v3.28 or near it",
+    ),
   ];
 }
 
@@ -96,7 +101,12 @@ function checkAgent(objects: readonly UnknownObject[], agent: DaemonSet): Findin
     const value = settingOf(objects, allContainersOf(agent), name);
     if (accepts(value)) continue;
     findings.push(
-      blocker("ManifestsUnusable", `${name} is ${value ?? "not set"}: ${why}`, where, `correct ${name} in the manifests`),
+      blocker(
+        "ManifestsUnusable",
+        `${name} is ${value ?? "not set"}: ${why}`,
+        where,
+        `correct ${name} in the manifests`,
+      ),
     );
   }
   const ipam = settingOf(objects, [installer], "CNI_NETWORK_CONFIG") ?? "";

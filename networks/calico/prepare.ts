@@ -31,7 +31,7 @@ export function prepare(context: PlanContext): ApiChange[] {
         apiVersion,
         kind: "IPPool",
         metadata: { name: calico.pool },
-        spec: { ...poolSpec(overlay), disabled: false },
+        spec: poolSpec(overlay),
       },
       accepts: (existing) => poolObjection(existing, overlay),
     },

@@ -1,5 +1,7 @@
 import { pluginFieldManager } from "../../crds/names.ts";
+import { createClient } from "../../kube/client.ts";
 import { systemClock } from "../../kube/clock.ts";
+import { loadConnection } from "../../kube/config.ts";
 import type { Node } from "../../kube/objects.ts";
 import { nodes } from "../../kube/resources.ts";
 import type { KubeClient, UnknownObject } from "../../kube/types.ts";
@@ -7,6 +9,7 @@ import { applyAll } from "../../plugin/apply.ts";
 import { connect } from "../../plugin/connect.ts";
 import { readFlags } from "../../plugin/flags.ts";
 import { globalFlags } from "../../plugin/global-flags.ts";
+import { patientClient } from "../../plugin/patient-client.ts";
 import { runProgram } from "../../plugin/program.ts";
 import { testIo } from "../../plugin/testing/io.ts";
 import { verbs } from "../../plugin/verbs/index.ts";
@@ -41,8 +44,10 @@ export class PluginCluster {
 
   static async start(users: Record<string, string[]>): Promise<PluginCluster> {
     const server = await startApiServer({ controllerManager: true, scheduler: true, users });
-    const io = testIo({ clock: systemClock, env: { KUBECONFIG: server.kubeconfigPath } });
-    const { client } = await connect(readFlags(globalFlags, {}), io);
+    const around = { env: {}, interactive: false, clock: systemClock };
+    const connection = await loadConnection({ kubeconfig: server.kubeconfigPath }, around);
+    const plain = createClient(connection, { fieldManager: "test" });
+    const client = patientClient(plain, systemClock, new AbortController().signal);
     const cluster = new PluginCluster(server, client);
     await startKubelets(client, { nodes: ["n1", "n2", "n3"], startMs: 100, endMs: 50, signal: cluster.#stop.signal });
     for (const [index, name] of ["n1", "n2", "n3"].entries()) await cluster.#becomeFlannelNode(name, index);
@@ -90,7 +95,7 @@ export class PluginCluster {
   async #listAll(groupVersion: string): Promise<string[]> {
     const root = groupVersion === "v1" ? "/api/v1" : `/apis/${groupVersion}`;
     const { resources } = JSON.parse(await this.client.raw(root)) as { resources: { name: string; verbs: string[] }[] };
-    const listed = resources.filter(({ name, verbs: can }) => can.includes("list") && can.includes("create"));
+    const listed = resources.filter(({ verbs: can }) => can.includes("list") && can.includes("create"));
     const found = await Promise.all(
       listed.map(async ({ name }) => {
         const { items } = JSON.parse(await this.client.raw(`${root}/${name}`)) as { items: UnknownObject[] };

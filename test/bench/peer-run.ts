@@ -18,8 +18,16 @@ export async function runPeer(lab: Lab, limitSeconds: number): Promise<number> {
   const started = performance.now();
   await apply("calico.yaml");
   await apply("migration-job.yaml", withFlannelNamespace);
-  const done = await lab.kubectl(["-n", "kube-system", "wait", "job/flannel-migration", "--for=condition=Complete", `--timeout=${limitSeconds}s`]);
-  if (done.code !== 0) throw new Error(`Calico's controller did not finish in ${limitSeconds} s: ${done.stderr.trim()}`);
+  const done = await lab.kubectl([
+    "-n",
+    "kube-system",
+    "wait",
+    "job/flannel-migration",
+    "--for=condition=Complete",
+    `--timeout=${limitSeconds}s`,
+  ]);
+  if (done.code !== 0)
+    throw new Error(`Calico's controller did not finish in ${limitSeconds} s: ${done.stderr.trim()}`);
   return (performance.now() - started) / 1000;
 }
 

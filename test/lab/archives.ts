@@ -83,7 +83,7 @@ async function addImage(parts: string, index: number, image: ImageSpec, baseDige
   return { Config: config, RepoTags: [image.ref], Layers: layers };
 }
 
-export function imageConfig(image: ImageSpec, layerDigests: readonly string[]): unknown {
+function imageConfig(image: ImageSpec, layerDigests: readonly string[]): unknown {
   return {
     architecture: machine().go,
     os: "linux",

@@ -206,7 +206,7 @@ export const labNetworks = ["flannel", "canal", "calico", "cilium", "none"] as c
 export type LabNetwork = (typeof labNetworks)[number];
 
 /** Sets each network needs on top of a bare cluster. Calico's images carry the flannel CNI plugin (for Canal). */
-export const setsOfNetwork = {
+const setsOfNetwork = {
   none: [],
   flannel: ["flannel", "flannel-cni"],
   canal: ["calico", "flannel", "flannel-cni"],

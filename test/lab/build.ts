@@ -138,7 +138,7 @@ export async function downloadModule(set: BinarySet): Promise<{ goMod: string; f
 let knownGoVersion: string | undefined;
 
 /** The local toolchain, e.g. "go1.26.8". */
-export async function goVersion(): Promise<string> {
+async function goVersion(): Promise<string> {
   knownGoVersion ??= (await must(["go", "env", "GOVERSION"])).trim();
   return knownGoVersion;
 }

@@ -89,7 +89,7 @@ export function keepRecent(path: string, keep: number): void {
 }
 
 /** Takes a lock that names its holder; a lock whose holder is gone is taken over. Gives the function that frees it. */
-export async function lock(path: string, progress: Progress = () => {}): Promise<() => void> {
+async function lock(path: string, progress: Progress = () => {}): Promise<() => void> {
   let told = false;
   await poll(
     () => {

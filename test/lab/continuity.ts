@@ -218,22 +218,22 @@ function judge(
   const connections = { held: 0, brokenUnmoved: 0, movedAway: 0, worstGapMs: 0 };
   for (const probe of probes)
     for (const line of probe.lines) {
-      if (typeof line["worstGapMs"] === "number" && line["broken"] === false) {
+      if (typeof line.worstGapMs === "number" && line.broken === false) {
         connections.held++;
-        connections.worstGapMs = Math.max(connections.worstGapMs, line["worstGapMs"]);
+        connections.worstGapMs = Math.max(connections.worstGapMs, line.worstGapMs);
       }
-      if (typeof line["error"] !== "string" || typeof line["at"] !== "number") continue;
-      const peer = typeof line["peer"] === "string" ? line["peer"] : undefined;
+      if (typeof line.error !== "string" || typeof line.at !== "number") continue;
+      const peer = typeof line.peer === "string" ? line.peer : undefined;
       const peerPod =
         peer === undefined
           ? undefined
-          : [...pods.values()].find((p) => `${p.ip}:${echoPort}` === peer && moved(p, line["at"] as number));
+          : [...pods.values()].find((p) => `${p.ip}:${echoPort}` === peer && moved(p, line.at as number));
       const loss = {
         probe: probe.name,
-        at: new Date(line["at"]),
-        what: peer === undefined ? line["error"] : `${peer}: ${line["error"]}`,
+        at: new Date(line.at),
+        what: peer === undefined ? line.error : `${peer}: ${line.error}`,
       };
-      const wasMoved = moved(probe.from, line["at"]) || peerPod !== undefined;
+      const wasMoved = moved(probe.from, line.at) || peerPod !== undefined;
       if (probe.kind === "connections") connections[wasMoved ? "movedAway" : "brokenUnmoved"]++;
       (wasMoved ? excused : losses).push(loss);
     }
@@ -241,7 +241,7 @@ function judge(
     probes
       .filter((p) => p.kind === kind)
       .map((p) => {
-        const last = p.lines.find((l) => typeof l["ok"] === "number") as
+        const last = p.lines.find((l) => typeof l.ok === "number") as
           | { ok: number; failed: number; worstLagMs: number }
           | undefined;
         return { probe: p.name, ok: last?.ok ?? 0, failed: last?.failed ?? 0, worstLagMs: last?.worstLagMs ?? 0 };

@@ -36,7 +36,7 @@ const ciliumTag = `v${versions.cilium}`;
 
 /** The image a pod of a lab test runs: bash and busybox (httpd, wget without names, ...). */
 export const probeImage = "lab.local/probe:1";
-export const pauseImage = "registry.k8s.io/pause:3.10.1";
+const pauseImage = "registry.k8s.io/pause:3.10.1";
 
 /** An image that holds one program, found on PATH. */
 function programImage(program: string, ref: string): ImageSpec {
@@ -174,7 +174,7 @@ export const bundles = {
 export type BundleId = keyof typeof bundles;
 
 /** Bundles a node must have for each network, beside "cluster". */
-export const bundlesOfNetwork = {
+const bundlesOfNetwork = {
   none: [],
   flannel: ["flannel"],
   canal: ["canal-flannel", "calico"],

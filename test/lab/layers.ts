@@ -168,7 +168,7 @@ async function copyProgram(path: string, root: string): Promise<void> {
 }
 
 /** Where a program of this host is: on PATH, or in the folders only root's PATH has. */
-export function findProgram(name: string): string {
+function findProgram(name: string): string {
   const folders = [...(process.env.PATH ?? "").split(delimiter), "/usr/sbin", "/sbin"];
   const found = folders.map((folder) => join(folder, name)).find((path) => existsSync(path));
   if (found === undefined) throw new LabError(`${name} is not on this machine's PATH: install the package that has it`);

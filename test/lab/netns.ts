@@ -64,7 +64,7 @@ export async function deleteNetns(name: string): Promise<void> {
 }
 
 /** Processes whose network is this namespace, as the kernel knows them. */
-export async function processesIn(netns: string): Promise<ProcessRecord[]> {
+async function processesIn(netns: string): Promise<ProcessRecord[]> {
   const { stdout } = await run(["ip", "netns", "pids", netns]);
   const pids = stdout.split("\n").filter(Boolean).map(Number);
   return pids.flatMap((pid) => identify(pid) ?? []);

@@ -40,7 +40,7 @@ export function isAlive(record: ProcessRecord): boolean {
 }
 
 /** Sends a signal to exactly the recorded process; false when it is gone already. */
-export function signal(record: ProcessRecord, name: NodeJS.Signals): boolean {
+function signal(record: ProcessRecord, name: NodeJS.Signals): boolean {
   if (!isAlive(record)) return false;
   try {
     return process.kill(record.pid, name);

@@ -47,7 +47,7 @@ export function writeState(state: LabState): void {
   writeAtomic(join(labFolder(state.name), "lab.json"), `${JSON.stringify(state, null, 2)}\n`);
 }
 
-export function readState(name: string): LabState | undefined {
+function readState(name: string): LabState | undefined {
   try {
     return JSON.parse(readFileSync(join(labFolder(name), "lab.json"), "utf8")) as LabState;
   } catch {

@@ -12,7 +12,7 @@ export interface LabNode {
 }
 
 /** More than this has not been tried on one machine. */
-export const maxNodes = 20;
+const maxNodes = 20;
 
 /** The bridge's address: every node's default gateway, which leads nowhere. */
 export const hubAddress = "172.30.0.1";
