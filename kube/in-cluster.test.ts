@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createClient } from "./client.ts";
 import { directServers, inClusterConnection } from "./in-cluster.ts";
 import { FakeClock } from "./testing/fake-clock.ts";
-import { connectionTo, json, startFaultServer } from "./testing/fault-server.ts";
+import { connectionTo, json, startFaultServer, status } from "./testing/fault-server.ts";
 
 let root: string;
 
@@ -59,22 +59,34 @@ describe("the connection of a pod", () => {
 });
 
 describe("the addresses of the API servers", () => {
-  it("come from the EndpointSlices, without those that are not ready", async () => {
+  it("come from the EndpointSlice they keep themselves, without those that are not ready", async () => {
     const server = await startFaultServer();
-    const slice = (addresses: string[], ready?: boolean) => ({
-      metadata: { name: addresses[0] },
-      ports: [{ name: "https", port: 6443 }],
-      endpoints: [{ addresses, conditions: ready === undefined ? {} : { ready } }],
+    const endpoint = (address: string, ready?: boolean) => ({
+      addresses: [address],
+      conditions: ready === undefined ? {} : { ready },
     });
-    const items = [slice(["10.0.0.2"]), slice(["10.0.0.1"], true), slice(["10.0.0.3"], false), slice(["fd00::1"])];
-    server.answer(json({ metadata: {}, items }));
+    server.answer(
+      json({
+        metadata: { name: "kubernetes" },
+        ports: [{ name: "https", port: 6443 }],
+        endpoints: [endpoint("10.0.0.2"), endpoint("10.0.0.1", true), endpoint("10.0.0.3", false), endpoint("fd00::1")],
+      }),
+    );
 
     expect(await directServers(createClient(connectionTo(server.url)))).toEqual([
       "https://10.0.0.1:6443",
       "https://10.0.0.2:6443",
       "https://[fd00::1]:6443",
     ]);
-    expect(server.seen[0]?.path).toBe("/apis/discovery.k8s.io/v1/namespaces/default/endpointslices");
+    expect(server.seen[0]?.path).toBe("/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes");
+    await server.close();
+  });
+
+  it("are none where the API servers keep no such slice", async () => {
+    const server = await startFaultServer();
+    server.answer(status(404, "NotFound"));
+
+    expect(await directServers(createClient(connectionTo(server.url)))).toEqual([]);
     await server.close();
   });
 });

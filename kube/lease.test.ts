@@ -234,6 +234,7 @@ describe("LeaderElection", () => {
     const a = join("a", { clock: own });
     await settle();
     const b = join("b");
+    a.link.broken = true;
     await clock.advance(20);
     expect(b.election.isLeader()).toBe(true);
 
@@ -270,6 +271,21 @@ describe("LeaderElection", () => {
     await clock.advance(60);
 
     expect([a.election.isLeader(), b.election.isLeader(), server.holder]).toEqual([true, false, "a"]);
+  });
+
+  it("is not free for being deleted: its holder may lead on, though it cannot be reached", async () => {
+    const a = join("a");
+    await settle();
+    const b = join("b");
+    await clock.advance(6);
+    a.link.broken = true;
+
+    server.delete();
+    await clock.advance(8);
+    expect([a.election.isLeader(), b.election.isLeader()]).toEqual([true, false]);
+    await clock.advance(8);
+
+    expect([a.election.isLeader(), b.election.isLeader()]).toEqual([false, true]);
   });
 
   it("is given up at once by a leader that sees another name in it", async () => {

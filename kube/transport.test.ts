@@ -194,6 +194,18 @@ describe("several servers", () => {
     mute.close();
   });
 
+  it("does not give the next one a request that may have been done by the one that broke", async () => {
+    const other = await startFaultServer();
+    server.answer(reset);
+    other.answer(json({}));
+
+    const sent = new Transport(connectionTo([server.url, other.url])).send(post);
+
+    expect(await failureOf(sent)).toMatchObject({ reason: "Reset" });
+    expect([server.seen.length, other.seen.length]).toEqual([1, 0]);
+    await other.close();
+  });
+
   it("asks the other one after a time-out, but does not repeat the write", async () => {
     const other = await startFaultServer();
     server.answer(stall);

@@ -46,7 +46,7 @@ export interface ApplyPlan {
 }
 
 /** In the order they are to be sent. Stable, so that the user's own order decides among equals. */
-export function inApplyOrder(objects: readonly UnknownObject[]): UnknownObject[] {
+function inApplyOrder(objects: readonly UnknownObject[]): UnknownObject[] {
   const rank = ({ kind }: UnknownObject) => (order.includes(kind) ? order.indexOf(kind) : order.length);
   return [...objects].sort((a, b) => rank(a) - rank(b));
 }

@@ -9,6 +9,7 @@ export async function confirm(io: Io, question: string, yes: boolean): Promise<v
   if (!canAsk(io)) throw usageError("there is no terminal to ask on: pass -y (--yes) to go on without a question");
   io.stderr.write(`${question} [y/N] `);
   const answer = (await io.stdin.readLine())?.trim().toLowerCase();
+  io.interrupt.throwIfAborted();
   if (answer === "y" || answer === "yes") return;
   throw new CliError("failed", "not confirmed; nothing was changed");
 }

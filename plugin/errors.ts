@@ -41,7 +41,7 @@ export function describeError(error: unknown): { line: string; exitCode: number 
 }
 
 /** What an answer of the API server, or the lack of one, means to the person at the keyboard. */
-export function describeApiError(error: ApiError): string {
+function describeApiError(error: ApiError): string {
   if (error.status === 0) return `Unable to connect to the server: ${error.message}`;
   if (error.status === 401)
     return `the API server refuses the credentials: ${error.message}; renew them, or choose others with --context or --token`;

@@ -15,7 +15,7 @@ export const firstSteps = [
 export const exitCodeTexts = [
   [0, "done"],
   [1, "failed, or the migration is stalled"],
-  [2, "bad usage or bad input; nothing was sent"],
+  [2, "bad usage or bad input; nothing was changed"],
   [3, "something found in the cluster stands in the way; nothing was changed"],
   [124, "timed out; a migration goes on"],
   [130, "interrupted; a migration goes on"],

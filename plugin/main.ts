@@ -36,13 +36,17 @@ async function readAll(limitBytes: number): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
+/** Ends without an answer at Ctrl-C: a question must not keep the process. */
 async function readLine(interrupt: AbortSignal): Promise<string | undefined> {
   const lines = createInterface({ input: process.stdin });
+  const close = () => lines.close();
+  interrupt.addEventListener("abort", close, { once: true });
   try {
     for await (const line of lines) return line;
     return undefined;
   } finally {
-    if (!interrupt.aborted) lines.close();
+    interrupt.removeEventListener("abort", close);
+    lines.close();
   }
 }
 

@@ -1,10 +1,10 @@
 import type { DaemonSet } from "../../kube/objects.ts";
-import { configMaps } from "../../kube/resources.ts";
+import { configMaps, daemonSets } from "../../kube/resources.ts";
 import type { ClusterSnapshot, Detection, NetworkFacts, Overrides, PlanNode, Vtep } from "../contract.ts";
 import { defaultDirs } from "../directories.ts";
 import { blocker, nodesAt } from "../findings.ts";
 import { isWindows, planNodes } from "../nodes.ts";
-import { agentRefOf } from "../workloads.ts";
+import { agentRefOf, containerNamed } from "../workloads.ts";
 import { checkSource } from "./checks.ts";
 import { flannel } from "./facts.ts";
 import { agentsOf, readInstall } from "./install.ts";
@@ -17,7 +17,9 @@ export function detect(snapshot: ClusterSnapshot, overrides: Overrides): Detecti
   const [first, ...others] = agentsOf(snapshot, overrides);
   if (first !== undefined) return detectInstalled(snapshot, overrides, nodes, [first, ...others]);
   if (overrides.daemonSet !== undefined) return missing(overrides.daemonSet);
-  return detectEmbedded(nodes);
+  // Where flanneld runs inside another network's pod, the marks on the nodes are that network's.
+  const inOther = snapshot.list(daemonSets).some((ds) => containerNamed(ds, "kube-flannel") !== undefined);
+  return inOther ? { state: "absent" } : detectEmbedded(nodes);
 }
 
 function detectInstalled(

@@ -16,10 +16,10 @@ export function renderPlan(view: PlanView, paint: Paint): string {
 }
 
 function header(view: PlanView, paint: Paint): string {
-  const way = `${view.source} to ${view.target}`;
+  const way = `${view.source ?? "unknown"} to ${view.target}`;
   return fields(
     [
-      ["Migration", { text: view.name, tone: "strong" }],
+      ["Migration", view.name === null ? undefined : { text: view.name, tone: "strong" }],
       ["Networks", view.strategy === null ? way : `${way} (${view.strategy})`],
       ["Batch", `${view.batchSize} node${view.batchSize === 1 ? "" : "s"} at a time`],
       [
@@ -62,9 +62,14 @@ function noteOf(node: PlanNodeRow): string {
     node.skipped,
     node.ready ? undefined : "not Ready",
     node.cordoned ? "stays cordoned" : undefined,
-    node.undecided.length > 0 ? `${node.undecided.length} pods stop the drain` : undefined,
+    undecidedNote(node.undecided.length),
   ];
   return notes.filter((note) => note !== undefined).join(", ") || "-";
+}
+
+function undecidedNote(count: number): string | undefined {
+  if (count === 0) return undefined;
+  return count === 1 ? "1 pod stops the drain" : `${count} pods stop the drain`;
 }
 
 function findings(view: PlanView, paint: Paint): string {

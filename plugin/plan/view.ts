@@ -23,8 +23,9 @@ export interface PlanNodeRow {
 
 /** What `plan` shows, and its stable shape for programs. */
 export interface PlanView {
-  name: string;
-  source: string;
+  /** null with an unknown source. */
+  name: string | null;
+  source: string | null;
   target: string;
   strategy: string | null;
   ready: boolean;
@@ -42,7 +43,7 @@ export interface PlanView {
 /** Pure: what was read into what is shown. */
 export function planView(request: MigrationRequest, facts: ClusterFacts): PlanView {
   const { source, target } = facts;
-  const sourceId = source?.network.id ?? request.source?.id ?? "unknown";
+  const sourceId = source?.network.id ?? request.source?.id;
   const nodes = inOrder(facts.nodes, request.spec.nodeOrder ?? []).map((node) => nodeRow(node, facts.pods, request));
   const findings: Finding[] = [
     ...facts.findings,
@@ -51,8 +52,8 @@ export function planView(request: MigrationRequest, facts: ClusterFacts): PlanVi
   const of = (severity: Finding["severity"]) => findings.filter((finding) => finding.severity === severity);
   const agent = request.manifests.length === 0 ? undefined : target.agentOf(request.manifests);
   return {
-    name: request.name ?? `${sourceId}-to-${target.id}`,
-    source: sourceId,
+    name: request.name ?? (sourceId === undefined ? null : `${sourceId}-to-${target.id}`),
+    source: sourceId ?? null,
     target: target.id,
     strategy: source?.strategy ?? null,
     ready: of("blocker").length === 0,

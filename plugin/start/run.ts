@@ -48,10 +48,12 @@ export async function prepare(
   const view = planView(wanted, facts);
   refuseBlocked(view, io, consent);
   // Without a source there is a blocker, so that this is never reached; the type cannot know.
-  if (facts.source === undefined) throw blockedError(`the source was not found; ${programName} plan says more`);
-  const existing = readiness.migrations.find((m) => m.metadata.name === view.name);
+  const { name } = view;
+  if (facts.source === undefined || name === null)
+    throw blockedError(`the source was not found; ${programName} plan says more`);
+  const existing = readiness.migrations.find((m) => m.metadata.name === name);
   refuseTaken(existing, request.name, view);
-  const parts = startObjects(view.name, wanted, facts.source, facts);
+  const parts = startObjects(name, wanted, facts.source, facts);
   await refuseWithoutRights(session, io, await writeRights(session, io, parts.roles, wait));
   const sent = [...parts.manifests, ...parts.roles];
   const tried: Applied[] = [];

@@ -47,7 +47,6 @@ export async function ensureEntry(
   progress: Progress = () => {},
 ): Promise<string> {
   if (existsSync(path)) return path;
-  mkdirSync(dirname(path), { recursive: true });
   const release = await lock(`${path}.lock`, progress);
   try {
     if (existsSync(path)) return path;
@@ -89,8 +88,9 @@ export function keepRecent(path: string, keep: number): void {
 }
 
 /** Takes a lock that names its holder; a lock whose holder is gone is taken over. Gives the function that frees it. */
-async function lock(path: string, progress: Progress = () => {}): Promise<() => void> {
+export async function lock(path: string, progress: Progress = () => {}): Promise<() => void> {
   let told = false;
+  mkdirSync(dirname(path), { recursive: true });
   await poll(
     () => {
       if (takeLock(path)) return true;

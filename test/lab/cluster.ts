@@ -2,17 +2,19 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { clusterSets, type LabNetwork, setsFor } from "./binaries.ts";
 import { ensureSets } from "./build.ts";
+import { cachePath, lock } from "./cache.ts";
 import { LabError, type Progress, seconds, timed } from "./errors.ts";
 import { startForwarder } from "./forward.ts";
 import { bundlesFor } from "./images.ts";
 import { initConfig, joinConfig } from "./kubeadm.ts";
+import { keepLogs } from "./logs.ts";
 import { networkObjects } from "./manifests.ts";
 import { addHub, addNodeNetns } from "./netns.ts";
 import { execInNode, startNode, untilNodeReady } from "./node.ts";
 import { preflight } from "./preflight.ts";
 import { bootId, identify } from "./processes.ts";
 import { lastLine, run } from "./run.ts";
-import { kubeconfigPath, type LabState, labCondition, labFolder, nodeFolder, writeState } from "./state.ts";
+import { kubeconfigPath, type LabState, labCondition, nodeFolder, writeState } from "./state.ts";
 import { removeLab } from "./teardown.ts";
 import { cloneTemplate, ensureTemplate } from "./template.ts";
 import {
@@ -59,12 +61,13 @@ export function planLab(options: LabOptions): LabPlan {
 }
 
 /**
- * Builds what is missing and starts the cluster: returns when all nodes, CoreDNS and the network's agents are Ready (with network
- * "none": when all nodes have joined). Remains of a lab of this name that died are cleared first.
+ * Builds what is missing and starts the cluster: returns when all nodes, CoreDNS and the network's agents are Ready
+ * (with network "none": when all nodes have joined). Remains of a lab of this name that died are cleared first; a
+ * start that fails leaves nothing but its logs.
  */
 export async function startCluster(plan: LabPlan, progress: Progress): Promise<LabState> {
   await preflight(plan.networks, progress);
-  await clearRemains(plan.name, progress);
+  refuseWhenTaken(plan.name);
   const folders = await ensureSets(setsFor(plan.networks), progress);
   const template = await ensureTemplate(bundlesFor(plan.networks), progress);
   const state: LabState = {
@@ -79,14 +82,14 @@ export async function startCluster(plan: LabPlan, progress: Progress): Promise<L
     bootId: bootId(),
   };
   const start = performance.now();
-  writeState(state);
-  await timed(progress, `starting ${plan.nodes.length} nodes`, "nodes started", () => startNodes(state, template));
-  await timed(progress, "kubeadm init on n1", "control plane up", () => initControlPlane(state));
-  await timed(progress, `joining nodes, installing ${plan.network}`, "joined", async () => {
-    await Promise.all([applyNetwork(state), ...state.nodes.slice(1).map((node) => joinNode(state, node))]);
-  });
-  if (plan.network !== "none") {
-    await timed(progress, "waiting for nodes and CoreDNS", "ready", () => untilClusterReady(state));
+  await claim(state, progress);
+  try {
+    await bringUp(state, template, progress);
+  } catch (error) {
+    const logs = keepLogs(plan.name);
+    await removeLab(plan.name);
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new LabError(`lab ${plan.name} did not start: ${reason} (logs: ${logs})`, { exitCode: 1, cause: error });
   }
   state.phase = "up";
   state.starter = undefined;
@@ -95,23 +98,46 @@ export async function startCluster(plan: LabPlan, progress: Progress): Promise<L
   return state;
 }
 
+async function bringUp(state: LabState, template: string, progress: Progress): Promise<void> {
+  const { nodes, network } = state;
+  await timed(progress, `starting ${nodes.length} nodes`, "nodes started", () => startNodes(state, template));
+  await timed(progress, "kubeadm init on n1", "control plane up", () => initControlPlane(state));
+  await timed(progress, `joining nodes, installing ${network}`, "joined", async () => {
+    await Promise.all([applyNetwork(state), ...nodes.slice(1).map((node) => joinNode(state, node))]);
+  });
+  if (network === "none") return;
+  await timed(progress, "waiting for nodes, CoreDNS and the network", "ready", () => untilClusterReady(state));
+}
+
 export function describeLab(state: LabState): string {
   const nodes = state.nodes.length === 1 ? "1 node" : `${state.nodes.length} nodes`;
   return `${nodes}, network ${state.network}, pods ${state.podCidr}, KUBECONFIG=${kubeconfigPath(state.name)}`;
 }
 
-async function clearRemains(name: string, progress: Progress): Promise<void> {
+function refuseWhenTaken(name: string): void {
   const condition = labCondition(name);
-  if (condition.is === "none") return removeLab(name);
   if (condition.is === "up") throw new LabError(`lab ${name} is up already: ${describeLab(condition.state)}`);
-  if (condition.is !== "broken") {
-    throw new LabError(
-      `lab ${name} is being started by process ${condition.state.starter?.pid}: wait for it, or end it`,
-    );
+  if (condition.is !== "starting") return;
+  const pid = condition.state.starter?.pid;
+  throw new LabError(`lab ${name} is being started by process ${pid}: wait for it, or end it`);
+}
+
+/** Takes the lab's name for this process, remains of an earlier lab cleared. Of two at once the second is refused. */
+async function claim(state: LabState, progress: Progress): Promise<void> {
+  const { name } = state;
+  const release = await lock(cachePath("run", `.${name}.lock`), progress);
+  try {
+    refuseWhenTaken(name);
+    const condition = labCondition(name);
+    if (condition.is !== "broken") await removeLab(name);
+    else {
+      const what = `clearing the remains of lab ${name} (gone: ${condition.missing.join(", ")})`;
+      await timed(progress, what, "cleared", () => removeLab(name));
+    }
+    writeState(state);
+  } finally {
+    release();
   }
-  await timed(progress, `clearing the remains of lab ${name} (gone: ${condition.missing.join(", ")})`, "cleared", () =>
-    removeLab(name),
-  );
 }
 
 async function startNodes(state: LabState, template: string): Promise<void> {
@@ -148,10 +174,9 @@ async function kubeadm(state: LabState, node: LabNode, verb: "init" | "join", co
   const configPath = join(folder, `kubeadm-${verb}.yaml`);
   writeFileSync(configPath, config);
   const result = await execInNode(state, node, ["kubeadm", verb, "--config", configPath]);
-  const log = join(folder, "kubeadm.log");
-  writeFileSync(log, `${result.stdout}${result.stderr}`);
+  writeFileSync(join(folder, "kubeadm.log"), `${result.stdout}${result.stderr}`);
   if (result.code !== 0)
-    throw new LabError(`kubeadm ${verb} on ${node.name} failed: ${lastLine(result)} (${log})`, { exitCode: 1 });
+    throw new LabError(`kubeadm ${verb} on ${node.name} failed: ${lastLine(result)}`, { exitCode: 1 });
 }
 
 async function applyNetwork(state: LabState): Promise<void> {
@@ -177,8 +202,7 @@ async function untilClusterReady(state: LabState): Promise<void> {
   const results = await Promise.all(waits.map((argv) => kubectlOf(state, argv)));
   const failed = results.find((result) => result.code !== 0);
   if (failed === undefined) return;
-  const line = `lab ${state.name} does not get ready: ${lastLine(failed)}; logs: ${labFolder(state.name)}`;
-  throw new LabError(line, { exitCode: 1 });
+  throw new LabError(`it does not get ready: ${lastLine(failed)}`, { exitCode: 1 });
 }
 
 /** The lab's own kubectl, as the cluster's administrator, from the host. */

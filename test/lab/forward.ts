@@ -34,10 +34,7 @@ export async function startForwarder(state: LabState): Promise<number> {
   child.disconnect();
   child.unref();
   if (!started)
-    throw new LabError(
-      `the forwarder to the lab's API server does not start: see ${labFolder(state.name)}/forwarder.log`,
-      { exitCode: 1 },
-    );
+    throw new LabError(`the forwarder to the lab's API server does not start: see forwarder.log`, { exitCode: 1 });
   return port;
 }
 

@@ -60,7 +60,7 @@ export interface Lab {
   down(): Promise<void>;
 }
 
-/** Starts a lab; builds what is missing first. Throws a LabError when one of this name is up. A failed start leaves nothing. */
+/** Starts a lab; builds what is missing first. Throws a LabError when one of this name is up. A failed start leaves only its logs. */
 export async function upLab(options: LabOptions = {}): Promise<Lab> {
   const plan = planLab(options);
   const state = await startCluster(plan, options.progress ?? toStderr);

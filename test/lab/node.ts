@@ -50,7 +50,7 @@ export async function untilNodeReady(state: LabState, node: LabNode): Promise<vo
     { timeoutMs: 60_000, intervalMs: 50 },
   );
   if (ready === true) return;
-  throw new LabError(`node ${node.name} does not start: see ${folder}/init.log and containerd.log`, { exitCode: 1 });
+  throw new LabError(`node ${node.name} does not start: see its init.log and containerd.log`, { exitCode: 1 });
 }
 
 /** Ends a node at once, as a power cut would; the kernel ends all its processes with the first one. */

@@ -58,7 +58,8 @@ function readState(name: string): LabState | undefined {
 /** Every lab that left anything on disk. */
 export function labNames(): string[] {
   const folder = cachePath("run");
-  return existsSync(folder) ? readdirSync(folder).sort() : [];
+  const names = existsSync(folder) ? readdirSync(folder) : [];
+  return names.filter((name) => !name.startsWith(".")).sort();
 }
 
 /** The first process of a node, in the host's numbers; the node wrote it itself. */

@@ -1,0 +1,238 @@
+import { expect } from "vitest";
+import { networkLabel } from "../crds/names.ts";
+import { apiVersionOf } from "../kube/resources.ts";
+import type { UnknownObject } from "../kube/types.ts";
+import type { ApiChange, Network, Overrides, PlanContext, PlanNode } from "./contract.ts";
+import { allowedPaths, type Footprint, type HostOp } from "./host-ops.ts";
+import { networks } from "./index.ts";
+import { snapshotOf } from "./snapshot.ts";
+import { deepFrozen, mayDo } from "./testing.ts";
+import { heldTo } from "./workloads.ts";
+
+/** What a network needs to play a part in a migration. */
+export interface Part {
+  network: Network;
+  installed: () => UnknownObject[];
+  /** An override for each setting it can be told. */
+  overrides: Overrides;
+  /** Manifests of its own, as a user would give them. */
+  manifests: readonly UnknownObject[];
+  /** A migration it takes part in. */
+  context: PlanContext;
+}
+
+export type Test = (name: string, body: () => void) => void;
+
+/** The tests of a network that is source or target: overrides, manifests, preparation, work on a node, footprint. */
+export function testPart(part: Part, test: Test): void {
+  for (const tests of [testOverrides, testManifests, testPreparation, testHostWork, testFootprint]) tests(part, test);
+}
+
+function testOverrides({ network, installed, overrides }: Part, test: Test): void {
+  test("an override wins over everything that is found", () => {
+    const found = network.detect(snapshotOf({ objects: installed() }), overrides);
+    const told = Object.entries(overrides).filter(([name]) => name !== "daemonSet");
+
+    expect(told.length).toBeGreaterThan(0);
+    for (const [name, value] of told) {
+      const detected = found.state === "found" ? found.facts.detected.find((d) => d.name === name) : undefined;
+      expect(detected).toEqual({ name, value: String(value), from: `spec.${network.id}.${name}` });
+    }
+  });
+}
+
+function testManifests({ network, manifests: own, context }: Part, test: Test): void {
+  test("takes its own manifests", () => {
+    expect(network.checkManifests(own).filter((f) => f.severity === "blocker")).toEqual([]);
+    expect(network.agentOf(own).daemonSets.length).toBeGreaterThan(0);
+  });
+
+  test("refuses manifests of anything else in one line with a cure", () => {
+    const foreign = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "shop", namespace: "default" } };
+
+    for (const objects of [[], [foreign]]) {
+      const [finding, ...more] = network.checkManifests(objects);
+      expect(finding).toMatchObject({ severity: "blocker", reason: "ManifestsUnusable" });
+      expect(`${finding?.what}${finding?.cure}`).not.toContain("\n");
+      expect(finding?.cure).not.toBe("");
+      expect(more).toEqual([]);
+    }
+  });
+
+  test("transforms manifests without touching what it was given, and to the same when done twice", () => {
+    const given = deepFrozen(structuredClone(own)) as UnknownObject[];
+
+    const once = network.transformManifests(given, context);
+    const twice = network.transformManifests(deepFrozen(structuredClone(once)), context);
+
+    expect(twice).toEqual(once);
+  });
+
+  test("holds its agent to nodes of its own label, restarted by that only", () => {
+    const agents = network.transformManifests(own, context).filter((o) => o.kind === "DaemonSet" && network.isAgent(o));
+
+    expect(agents.map(heldTo)).toEqual(agents.map(() => network.id));
+    expect(agents.map((ds) => (ds.spec as { updateStrategy: unknown }).updateStrategy)).toEqual(
+      agents.map(() => ({ type: "OnDelete" })),
+    );
+    expect(agents.length).toBeGreaterThan(0);
+  });
+
+  test("leaves objects alone that are neither its agent nor its settings", () => {
+    const service = {
+      apiVersion: "v1",
+      kind: "Service",
+      metadata: { name: "x", namespace: "y" },
+      spec: { ports: [{ port: 1 }] },
+    };
+
+    expect(network.transformManifests([...own, service], context)).toContainEqual(service);
+  });
+}
+
+function eachNode(context: PlanContext): readonly [PlanNode, ...PlanNode[]] {
+  const [first, ...others] = context.nodes;
+  if (first === undefined) throw new Error("the plan has no node");
+  return [first, ...others];
+}
+
+function testPreparation({ network, context }: Part, test: Test): void {
+  const changes = (): ApiChange[] => {
+    const plan = deepFrozen(structuredClone(context));
+    return [...network.prepare(plan), ...eachNode(plan).flatMap((node) => network.prepareNode(plan, node))];
+  };
+
+  test("prepares the same each time, and no object twice but a node", () => {
+    const names = changes()
+      .filter((c) => c.resource.plural !== "nodes")
+      .map((c) => `${c.resource.plural}/${c.change === "create" ? c.object.metadata.name : c.key.name}`);
+
+    expect(JSON.stringify(changes())).toBe(JSON.stringify(changes()));
+    expect(new Set(names).size).toBe(names.length);
+    expect(changes().length).toBeGreaterThan(0);
+  });
+
+  test("may make what it prepares, and take it back", () => {
+    for (const { resource } of changes()) {
+      const needed = resource.plural === "nodes" ? ["get", "patch"] : ["get", "create", "patch", "delete"];
+      expect(needed.filter((verb) => !mayDo(network, resource, verb))).toEqual([]);
+    }
+  });
+
+  test("objects to make are whole, and accepted when they are there already", () => {
+    for (const change of changes()) {
+      const object = change.change === "create" ? change.object : change.orCreate;
+      if (object !== undefined) {
+        expect(object).toMatchObject({ apiVersion: apiVersionOf(change.resource), kind: change.resource.kind });
+        expect(object.metadata.name).toMatch(/^[a-z0-9][-a-z0-9.]{0,252}$/);
+      }
+      if (change.change === "create") expect(change.accepts(structuredClone(change.object))).toBeUndefined();
+    }
+  });
+
+  test("a node without a tunnel endpoint is refused, not guessed at", () => {
+    const bare = { ...context, source: { ...context.source, vteps: {} } };
+
+    expect(() => network.prepareNode(bare, eachNode(context)[0])).toThrow(/no tunnel endpoint/);
+  });
+}
+
+function pathsOf(op: HostOp): string[] {
+  return "path" in op ? [op.path] : [];
+}
+
+function testHostWork({ network, context }: Part, test: Test): void {
+  const work = () => {
+    const [node] = eachNode(context);
+    return {
+      leave: network.leave(context, node),
+      join: network.join(context, node),
+      awaited: network.awaitJoined(context, node),
+    };
+  };
+
+  test("touches files only below the allowed directories", () => {
+    const { leave, join, awaited } = work();
+    const paths = [...leave, ...join, ...awaited].flatMap(pathsOf);
+
+    expect(paths.filter((path) => !allowedPaths.some((root) => path.startsWith(`${root}/`)))).toEqual([]);
+    expect(paths.length).toBeGreaterThan(0);
+  });
+
+  test("every file it waits for is removed before its agent starts: an old one would prove nothing", () => {
+    const { join, awaited } = work();
+    const removed = join.flatMap((op) => (op.op === "removeFile" ? [op.path] : []));
+    const waited = awaited.flatMap((op) => (op.op === "awaitFile" ? [op.path] : []));
+
+    expect(waited.length).toBeGreaterThan(0);
+    expect(waited.filter((path) => !removed.includes(path))).toEqual([]);
+  });
+
+  test("leaves the overlay's device alone, which is handed over, and waits for it with its marks", () => {
+    const { leave, join, awaited } = work();
+    const device = network.linkName(context.overlay);
+
+    expect([...leave, ...join].filter((op) => "name" in op && op.name === device)).toEqual([]);
+    expect(awaited).toContainEqual({
+      op: "awaitVxlan",
+      name: device,
+      marks: {
+        vni: context.overlay.vni,
+        port: context.overlay.port,
+        mac: context.source.vteps[eachNode(context)[0].name]?.mac,
+      },
+      timeoutSeconds: expect.any(Number),
+    });
+  });
+
+  test("keeps the network's label out of its own labels", () => {
+    for (const state of ["in", "out"] as const) expect(network.nodeLabels(state)).not.toHaveProperty([networkLabel]);
+    expect(network.agentProcesses.length).toBeGreaterThan(0);
+  });
+}
+
+/** Plugins every network uses: none may remove them. */
+const sharedPlugins = ["bandwidth", "bridge", "host-local", "loopback", "portmap", "tuning"];
+
+function testFootprint({ network, context }: Part, test: Test): void {
+  const named = (f: Footprint): string[] => [
+    ...f.links.map((link) => `link ${link.name}`),
+    ...f.chains.map((chain) => `chain ${chain}`),
+    ...f.comments.map((comment) => `comment ${comment}`),
+    ...f.nftTables.map((table) => `table ${table}`),
+    ...f.ipsets.map((set) => `set ${set}`),
+    ...f.routeProtocols.map((protocol) => `protocol ${protocol}`),
+    ...[...f.files, ...f.directories].map((path) => `path ${path}`),
+    ...f.filePrefixes.map(({ dir, prefix }) => `path ${dir}/${prefix}`),
+  ];
+  const of = (n: Network) => n.footprint({ ...context.source, overlay: context.overlay });
+
+  test("its footprint names nothing of another network, and no plugin they share", () => {
+    const own = named(of(network));
+    const others = networks.filter((n: Network) => n.id !== network.id && (n.plays.source || n.plays.target));
+    const theirs = others.flatMap((n) => named(of(n)));
+
+    expect(own.filter((entry) => theirs.some((other) => covers(entry, other) || covers(other, entry)))).toEqual([]);
+    expect(of(network).files.filter((path) => sharedPlugins.some((plugin) => path.endsWith(`/${plugin}`)))).toEqual([]);
+    expect(own.length).toBeGreaterThan(0);
+  });
+
+  test("its footprint holds the device it makes and the files it waits for", () => {
+    const { links, files, directories } = of(network);
+    const waited = network
+      .awaitJoined(context, eachNode(context)[0])
+      .flatMap((op) => (op.op === "awaitFile" ? [op.path] : []));
+
+    expect(links).toContainEqual({ name: network.linkName(context.overlay), kind: "vxlan" });
+    expect(
+      waited.filter((path) => !files.includes(path) && !directories.some((dir) => path.startsWith(`${dir}/`))),
+    ).toEqual([]);
+  });
+}
+
+/** "cali*" covers "cali12" and "cali*"; a directory covers what is in it. */
+function covers(pattern: string, name: string): boolean {
+  const prefix = pattern.endsWith("*") ? pattern.slice(0, -1) : undefined;
+  if (prefix !== undefined) return name.startsWith(prefix);
+  return name === pattern || (pattern.startsWith("path ") && name.startsWith(`${pattern}/`));
+}

@@ -1,0 +1,113 @@
+import { readFileSync } from "node:fs";
+import type { KubeObject, Resource, UnknownObject } from "../kube/types.ts";
+import type { ClusterSnapshot, Network, PlanContext } from "./contract.ts";
+import type { HostFacts } from "./host-ops.ts";
+import { networkById } from "./index.ts";
+import { planNodes } from "./nodes.ts";
+import { snapshotOf } from "./snapshot.ts";
+
+/** Helpers of the tests in this room. */
+
+export const recordings = ["flannel-0.28.10", "canal-3.28.5", "calico-3.28.5", "mixed-calico-3.28.5"] as const;
+
+/** Objects of a cluster recorded on the lab (testdata/README.md); a copy of its own each time. */
+export function recorded(name: (typeof recordings)[number]): UnknownObject[] {
+  return JSON.parse(readFileSync(new URL(`testdata/${name}.json`, import.meta.url), "utf8")) as UnknownObject[];
+}
+
+type Patch = { [field: string]: unknown };
+
+/**
+ * The objects, those of a kind (and name) changed by a merge patch: null takes a field away, lists are replaced. Fails when
+ * there is none to change: a test must not pass for that.
+ */
+export function patched(
+  objects: readonly UnknownObject[],
+  which: { kind: string; name?: string },
+  patch: Patch,
+): UnknownObject[] {
+  const hit = (o: UnknownObject) =>
+    o.kind === which.kind && (which.name === undefined || o.metadata.name === which.name);
+  if (!objects.some(hit)) throw new Error(`there is no ${which.kind} ${which.name ?? ""} to change`);
+  return objects.map((o) => (hit(o) ? (merged(o, patch) as UnknownObject) : o));
+}
+
+function merged(value: unknown, patch: unknown): unknown {
+  if (!isMap(patch)) return patch;
+  const result: Patch = isMap(value) ? { ...value } : {};
+  for (const [key, change] of Object.entries(patch)) {
+    if (change === null) delete result[key];
+    else result[key] = merged(result[key], change);
+  }
+  return result;
+}
+
+function isMap(value: unknown): value is Patch {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** What a read of a node gives, but for what a test is about. */
+export function hostFacts(facts: Partial<HostFacts> = {}): HostFacts {
+  return {
+    kernel: "6.18.44",
+    cniConfFiles: ["10-flannel.conflist"],
+    cniBinaries: ["bridge", "flannel", "host-local", "loopback", "portmap"],
+    vxlans: [],
+    bridges: [],
+    packetFilters: ["iptables-nft"],
+    architecture: "amd64",
+    ...facts,
+  };
+}
+
+export function subnetEnv(values: Record<string, string> = {}): Partial<HostFacts> {
+  return {
+    subnetEnv: {
+      FLANNEL_NETWORK: "10.244.0.0/16",
+      FLANNEL_SUBNET: "10.244.0.1/24",
+      FLANNEL_MTU: "1450",
+      FLANNEL_IPMASQ: "true",
+      ...values,
+    },
+  };
+}
+
+/** The recorded flannel cluster with subnet.env of one node read. */
+export function flannelCluster(): ClusterSnapshot {
+  return snapshotOf({ objects: recorded("flannel-0.28.10"), hosts: { n1: hostFacts(subnetEnv()) } });
+}
+
+/** The plan of a migration of the recorded flannel cluster to Calico. */
+export function planOfRecording(): PlanContext {
+  const snapshot = flannelCluster();
+  const found = networkById("flannel").detect(snapshot, {});
+  if (found.state === "absent") throw new Error("the recording has no flannel");
+  const agent = { namespace: "kube-system", daemonSets: ["calico-node"], podLabels: { "k8s-app": "calico-node" } };
+  return {
+    migration: "flannel-to-calico",
+    source: found.facts,
+    target: { network: "calico", agent },
+    overlay: found.facts.overlay,
+    nodes: planNodes(snapshot),
+  };
+}
+
+/** Throws on every later write anywhere inside. */
+export function deepFrozen<T>(value: T): T {
+  if (typeof value === "object" && value !== null) {
+    for (const inner of Object.values(value)) deepFrozen(inner);
+    Object.freeze(value);
+  }
+  return value;
+}
+
+/** Rights the engine has anyway, whichever the networks. */
+const engineRights = [{ apiGroups: [""], resources: ["nodes"], verbs: ["get", "list", "watch", "patch"] }];
+
+/** Whether a network's rights, with the engine's own, cover a verb on a resource. */
+export function mayDo(network: Network, resource: Resource<KubeObject>, verb: string): boolean {
+  return [...network.permissions, ...engineRights].some(
+    (rule) =>
+      rule.apiGroups.includes(resource.group) && rule.resources.includes(resource.plural) && rule.verbs.includes(verb),
+  );
+}

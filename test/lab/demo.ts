@@ -1,0 +1,118 @@
+import { Command, Option } from "commander";
+import { main } from "../../scripts/project.ts";
+import { Continuity, type ContinuityReport } from "./continuity.ts";
+import { LabError } from "./errors.ts";
+import { calicoManifestPath, downLab, type Lab, upLab } from "./index.ts";
+import { flannelLeftovers } from "./leftovers.ts";
+import { cniMigrate, installProduct, migrationState, stepSeconds, succeed } from "./product.ts";
+
+interface DemoOptions {
+  source: "flannel";
+  target: "calico";
+  nodes: number;
+  keep?: true;
+}
+
+const labName = "demo";
+
+const program = new Command("npm run demo --")
+  .description("A real cluster changes its network while a Service on it is probed from every node.")
+  .addOption(
+    new Option("--source <network>", "network the cluster starts with").choices(["flannel"]).default("flannel"),
+  )
+  .addOption(new Option("--target <network>", "network it goes to").choices(["calico"]).default("calico"))
+  .addOption(new Option("--nodes <n>", "nodes of the cluster, 2 to 9").default(3).argParser(nodeCount))
+  .option("--keep", "leave the cluster up at the end")
+  .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2));
+
+function nodeCount(text: string): number {
+  const nodes = Number(text);
+  if (Number.isInteger(nodes) && nodes >= 2 && nodes <= 9) return nodes;
+  process.stderr.write(`demo: --nodes ${text}: give a whole number from 2 to 9\n`);
+  process.exit(2);
+}
+
+await main("demo", async () => {
+  const options = program.parse().opts<DemoOptions>();
+  const lab = await upLab({
+    name: labName,
+    nodes: options.nodes,
+    network: options.source,
+    ready: [options.source, options.target],
+  });
+  const interrupted = () => void downLab(labName).finally(() => process.exit(130));
+  process.once("SIGINT", interrupted);
+  let good = false;
+  try {
+    good = await demonstrate(lab);
+  } finally {
+    if (options.keep)
+      process.stderr.write(
+        `the cluster stays: export KUBECONFIG=${lab.kubeconfigPath}; npm run lab -- down --name ${labName} takes it down\n`,
+      );
+    else await lab.down();
+  }
+  if (!good) process.exitCode = 1;
+});
+
+async function demonstrate(lab: Lab): Promise<boolean> {
+  await installProduct(lab);
+  const continuity = new Continuity(lab);
+  await continuity.deploy();
+  heading("Before");
+  process.stdout.write((await lab.kubectl(["get", "nodes,deployments,daemonsets", "-A"])).stdout);
+  await continuity.start();
+  let report: ContinuityReport;
+  try {
+    heading("kubectl cni-migrate start --target calico -f calico-vxlan.yaml");
+    await succeed(
+      cniMigrate(lab, ["start", "--target", "calico", "-f", await calicoManifestPath(), "-y"], { show: true }),
+      "start",
+    );
+    heading("kubectl cni-migrate status -w");
+    await cniMigrate(lab, ["status", "-w"], { show: true });
+  } finally {
+    report = await continuity.stop();
+  }
+  const leftovers = await flannelLeftovers(lab);
+  return show(lab, report, leftovers);
+}
+
+async function show(lab: Lab, report: ContinuityReport, leftovers: string[]): Promise<boolean> {
+  const { migration, nodes } = await migrationState(lab);
+  heading("What the probes lost (one request each 50 ms from every node, answered within 1 s)");
+  for (const { probe, ok, failed } of report.nodes)
+    line(`${probe.padEnd(10)} ${String(ok + failed).padStart(6)} requests  ${failed} lost`);
+  const pods = report.pods.reduce((sum, p) => sum + p.ok + p.failed, 0);
+  line(
+    `pods       ${String(pods).padStart(6)} requests  ${report.losses.filter((l) => l.probe.startsWith("pod")).length} lost where neither end was moved`,
+  );
+  line(
+    `long-lived TCP connections: ${report.connections.held} held (longest gap ${report.connections.worstGapMs} ms), ${report.connections.brokenUnmoved} broken between ends that were not moved`,
+  );
+  for (const loss of report.losses.slice(0, 20)) line(`  ${loss.at.toISOString()} ${loss.probe}: ${loss.what}`);
+  heading("What is left of flannel on the nodes");
+  for (const each of leftovers.length === 0 ? ["nothing"] : leftovers) line(each);
+  heading("Where the time went (s)");
+  for (const { node, total, steps } of stepSeconds(nodes))
+    line(
+      `${node}  ${total.toFixed(1).padStart(5)}  ${Object.entries(steps)
+        .map(([name, s]) => `${name} ${s.toFixed(1)}`)
+        .join(", ")}`,
+    );
+  heading("Conditions of the CniMigration");
+  for (const c of migration.status?.conditions ?? [])
+    line(`${c.type.padEnd(21)} ${c.status.padEnd(8)} ${c.reason.padEnd(21)} ${c.message}`);
+  const succeeded = migration.status?.conditions?.some((c) => c.type === "Succeeded" && c.status === "True") ?? false;
+  if (!succeeded)
+    throw new LabError(`the migration did not succeed: ${migration.status?.message ?? ""}`, { exitCode: 1 });
+  return report.losses.length === 0 && leftovers.length === 0;
+}
+
+function heading(text: string): void {
+  process.stdout.write(`\n== ${text}\n`);
+}
+
+function line(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
