@@ -4,7 +4,6 @@ import { apiGroup, controllerName, systemNamespace } from "../crds/names.ts";
 import { systemClock } from "../kube/clock.ts";
 import { EventRecorder } from "../kube/events.ts";
 import { LeaderElection } from "../kube/lease.ts";
-import type { Pod } from "../kube/objects.ts";
 import * as resources from "../kube/resources.ts";
 import type { KubeClient, KubeObject, Resource } from "../kube/types.ts";
 import { EvictionMemory } from "./drain/memory.ts";
@@ -148,9 +147,9 @@ function route(stores: Stores, queue: WorkQueue): void {
     queue.add(`node/${node.metadata.name}`);
     migrations();
   });
-  stores.pods.onChange((pod: Pod) => {
+  stores.pods.onChange(() => {
     moving();
-    if (pod.metadata.namespace === systemNamespace) migrations();
+    migrations();
   });
   for (const store of [stores.replicaSets, stores.statefulSets, stores.budgets]) store.onChange(moving);
   stores.daemonSets.onChange(migrations);

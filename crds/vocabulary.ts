@@ -234,6 +234,9 @@ export const nodeSteps = [
     what: "What the source left on the node is removed, then the node is read again.",
     condition: "CleanedUp",
   },
-  { name: "Uncordon", what: "The node takes pods again, unless a person had cordoned it." },
+  {
+    name: "Uncordon",
+    what: "When the last pod of the old network has ended, the node takes pods again, unless a person had cordoned it.",
+  },
   { name: "Done", what: "The node is on the target; nothing is left to do." },
 ] as const satisfies readonly StepText[];

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { expect } from "vitest";
 import { networkLabel } from "../crds/names.ts";
 import { apiVersionOf } from "../kube/resources.ts";
@@ -6,7 +7,7 @@ import type { ApiChange, Network, Overrides, PlanContext, PlanNode } from "./con
 import { allowedPaths, type Footprint, type HostOp } from "./host-ops.ts";
 import { networks } from "./index.ts";
 import { snapshotOf } from "./snapshot.ts";
-import { deepFrozen, mayDo } from "./testing.ts";
+import { deepFrozen, mayDo, withoutEachField } from "./testing.ts";
 import { heldTo } from "./workloads.ts";
 
 /** What a network needs to play a part in a migration. */
@@ -56,6 +57,13 @@ function testManifests({ network, manifests: own, context }: Part, test: Test): 
       expect(`${finding?.what}${finding?.cure}`).not.toContain("\n");
       expect(finding?.cure).not.toBe("");
       expect(more).toEqual([]);
+    }
+  });
+
+  test("gets by with any one field missing, in a user's manifests", () => {
+    for (const objects of withoutEachField(own)) {
+      const blocked = network.checkManifests(objects).some((f) => f.severity === "blocker");
+      if (!blocked) expect(() => network.transformManifests(objects, context)).not.toThrow();
     }
   });
 
@@ -217,6 +225,12 @@ function testFootprint({ network, context }: Part, test: Test): void {
     expect(own.length).toBeGreaterThan(0);
   });
 
+  test("its README names all that it leaves on a node", () => {
+    const readme = readFileSync(new URL(`${network.id}/README.md`, import.meta.url), "utf8");
+
+    expect(named(of(network)).filter((entry) => !readme.includes(text(entry)))).toEqual([]);
+  });
+
   test("its footprint holds the device it makes and the files it waits for", () => {
     const { links, files, directories } = of(network);
     const waited = network
@@ -228,6 +242,11 @@ function testFootprint({ network, context }: Part, test: Test): void {
       waited.filter((path) => !files.includes(path) && !directories.some((dir) => path.startsWith(`${dir}/`))),
     ).toEqual([]);
   });
+}
+
+/** The name as a person reads it: without its kind, and without the marks of this suite. */
+function text(entry: string): string {
+  return entry.replace(/^(link|chain|comment|table|set|path) /, "");
 }
 
 /** "cali*" covers "cali12" and "cali*"; a directory covers what is in it. */

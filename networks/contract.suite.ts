@@ -5,7 +5,7 @@ import { type Part, type Test, testPart } from "./contract.part.suite.ts";
 import type { Detected, Network, PlanContext } from "./contract.ts";
 import { NetworkNotSupportedError } from "./detect-only.ts";
 import { snapshotOf } from "./snapshot.ts";
-import { deepFrozen, mayDo, recorded, recordings } from "./testing.ts";
+import { deepFrozen, mayDo, recorded, recordings, withoutEachField } from "./testing.ts";
 
 /** What a network brings to the tests every network has to pass. */
 interface ContractFixtures {
@@ -68,6 +68,11 @@ function testDetection({ network, installed, foundIn }: ContractFixtures, test: 
     expect(first).toMatchObject({ state: "found", facts: { network: network.id } });
     expect(second).toEqual(first);
     if (first.state === "found") expect(first.facts.agent.daemonSets.length).toBeGreaterThan(0);
+  });
+
+  test("gets by with any one field missing, in what it looks at", () => {
+    for (const objects of withoutEachField(installed()))
+      expect(() => network.detect(snapshotOf({ objects }), {})).not.toThrow();
   });
 
   test("says of each value where it was read", () => {

@@ -59,7 +59,7 @@ export function detectOnly({ id, displayName, isAgent }: DetectOnly): Network {
 }
 
 /** Facts of a network of which only the agent was looked at. */
-export function factsOf(network: NetworkId, agents: readonly KubeObject[]): NetworkFacts {
+function factsOf(network: NetworkId, agents: readonly KubeObject[]): NetworkFacts {
   return {
     network,
     agent: agentRefOf(agents),

@@ -6,7 +6,7 @@ import { compare } from "./findings.ts";
 /** A Node as plans see it. */
 export function planNode(object: KubeObject): PlanNode {
   const node = object as Node;
-  const internal = (node.status?.addresses ?? []).filter((a) => a.type === "InternalIP").map((a) => a.address);
+  const internal = (node.status?.addresses ?? []).flatMap((a) => (a.type === "InternalIP" ? (a.address ?? []) : []));
   const podCIDRs = node.spec?.podCIDRs ?? (node.spec?.podCIDR === undefined ? [] : [node.spec.podCIDR]);
   return {
     name: node.metadata.name,

@@ -111,3 +111,30 @@ export function mayDo(network: Network, resource: Resource<KubeObject>, verb: st
       rule.apiGroups.includes(resource.group) && rule.resources.includes(resource.plural) && rule.verbs.includes(verb),
   );
 }
+
+/** Every variant of the objects with one field taken away; names and kinds stay. */
+export function* withoutEachField(objects: readonly UnknownObject[]): Generator<UnknownObject[]> {
+  for (const [index, object] of objects.entries())
+    for (const path of pathsIn(object))
+      yield objects.map((o, i) => (i === index ? (without(o, path) as UnknownObject) : o));
+}
+
+const kept = new Set(["apiVersion", "kind", "metadata", "name"]);
+
+function pathsIn(value: unknown, above: string[] = []): string[][] {
+  if (typeof value !== "object" || value === null) return [];
+  return Object.entries(value).flatMap(([key, inner]) => {
+    const path = [...above, key];
+    const own = above.length < 2 && kept.has(key) ? [] : [path];
+    return [...own, ...pathsIn(inner, path)];
+  });
+}
+
+function without(value: unknown, [key, ...rest]: string[]): unknown {
+  const copy = (Array.isArray(value) ? [...value] : { ...(value as Patch) }) as Patch;
+  if (key === undefined) return value;
+  if (rest.length > 0) copy[key] = without(copy[key], rest);
+  else if (Array.isArray(copy)) copy.splice(Number(key), 1);
+  else delete copy[key];
+  return copy;
+}

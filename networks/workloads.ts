@@ -137,8 +137,10 @@ function volumeAt(workload: KubeObject, mountPath: string): Volume | undefined {
   return list(podSpecOf(workload).volumes).find((v) => v.name === mount?.name);
 }
 
-function trimmed(path: string): string {
-  return path.length > 1 ? path.replace(/\/+$/, "") : path;
+/** Without a final slash; "" for a path that is missing. */
+function trimmed(path: string | undefined): string {
+  const text = String(path ?? "");
+  return text.length > 1 ? text.replace(/\/+$/, "") : text;
 }
 
 function list<T>(value: readonly T[] | undefined): readonly T[] & T[] {

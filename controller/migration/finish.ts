@@ -1,5 +1,6 @@
 import type { NodeMigration } from "../../crds/index.ts";
 import { isTrue } from "../../kube/conditions.ts";
+import type { Node } from "../../kube/objects.ts";
 import { nodes as nodeResource } from "../../kube/resources.ts";
 import { drainPolicy } from "../drain/policy.ts";
 import { clusterView } from "../node/drain.ts";
@@ -56,13 +57,20 @@ function isClean(nodeMigration: NodeMigration): boolean {
   return isTrue(status?.conditions, "CleanedUp") && (status?.evidence?.leftovers ?? []).length === 0;
 }
 
-/** The last nodes were emptied onto the first: brings replicas back to where they help each other. Never fails a migration. */
-async function spread(context: MigrationContext): Promise<PhaseResult | undefined> {
-  const { migration, scope } = context;
-  const lastDone = context.nodeMigrations
-    .flatMap((nm) => nm.status?.steps?.find((s) => s.name === "Uncordon")?.completionTime ?? [])
+/**
+ * The last nodes were emptied onto the first: brings replicas back to where they help each other, from the moment on when
+ * every node that takes ordinary pods is done. Never fails a migration. Undefined when it is over.
+ */
+export async function spread(context: MigrationContext): Promise<PhaseResult | undefined> {
+  const { migration, nodes, scope } = context;
+  const hosts = new Set(nodes.filter(takesPods).map((node) => node.metadata.name));
+  const moved = context.nodeMigrations.filter((nm) => hosts.has(nm.spec.nodeName));
+  const ends = moved.map((nm) => nm.status?.steps?.find((s) => s.name === "Uncordon")?.completionTime);
+  const lastDone = ends
+    .filter((end) => end !== undefined)
     .sort()
     .at(-1);
+  if (lastDone === undefined || ends.includes(undefined)) return undefined;
   const outcome = await spreadPods({
     client: scope.client,
     look: () => clusterView(scope),
@@ -71,7 +79,7 @@ async function spread(context: MigrationContext): Promise<PhaseResult | undefine
     clock: scope.clock,
     nodes: () => scope.stores.nodes.list(),
     network: migration.spec.target,
-    startedAtMs: Date.parse(lastDone ?? scope.now().toISOString()),
+    startedAtMs: Date.parse(lastDone),
     disturbedSinceMs: Date.parse(migration.status?.startTime ?? migration.metadata.creationTimestamp ?? ""),
     timeoutSeconds: spreadSeconds,
   });
@@ -85,7 +93,15 @@ async function spread(context: MigrationContext): Promise<PhaseResult | undefine
   };
 }
 
-async function untaint({ nodes, scope }: MigrationContext): Promise<void> {
+/** Whether pods without special tolerations may come to the node, its cordon aside. */
+function takesPods(node: Node): boolean {
+  return !(node.spec?.taints ?? []).some(
+    ({ key, effect }) => effect !== "PreferNoSchedule" && key !== "node.kubernetes.io/unschedulable",
+  );
+}
+
+/** Takes our taint off every node. */
+export async function untaint({ nodes, scope }: MigrationContext): Promise<void> {
   for (const node of nodes) {
     const patch = taintPatch(node, false);
     if (patch !== undefined)

@@ -1,5 +1,5 @@
 import type { CniMigration } from "../../crds/index.ts";
-import { apiVersion, networkLabel } from "../../crds/names.ts";
+import { apiVersion, finalizer, networkLabel } from "../../crds/names.ts";
 import { setCondition } from "../../kube/conditions.ts";
 import { isApiError, isConflict } from "../../kube/errors.ts";
 import type { Condition, Node } from "../../kube/objects.ts";
@@ -8,6 +8,7 @@ import type { ApiChange, Network, NetworkFacts } from "../../networks/contract.t
 import { networkById } from "../../networks/index.ts";
 import { gatherSnapshot } from "../../networks/snapshot.ts";
 import { ensureNodeChanges, pendingChanges } from "../changes.ts";
+import { hold } from "../finalize.ts";
 import { guarded, isReady, planNode, taintPatch } from "../nodes.ts";
 import { planContext, selectedNodes, sourceOverrides } from "../plan.ts";
 import { ensureServer, migrationOwner } from "../probes.ts";
@@ -21,6 +22,7 @@ import { type MigrationContext, next, type Phase, type PhaseResult } from "./pha
 export const preparePhase: Phase = {
   name: "Prepare",
   async run(context) {
+    context.migration = await hold(context.scope, context.migration);
     await labelNodes(context);
     const waiting = await prepareCluster(context);
     if (waiting !== undefined) return waiting;
@@ -146,7 +148,7 @@ async function prepareNode(
     const made = await scope.client.create(nodeMigrations, {
       apiVersion,
       kind: "NodeMigration",
-      metadata: { name, ownerReferences: [migrationOwner(migration)] },
+      metadata: { name, ownerReferences: [migrationOwner(migration)], finalizers: [finalizer] },
       spec: {
         migrationName: migration.metadata.name,
         nodeName: name,

@@ -4,6 +4,7 @@ import { isConflict } from "../../kube/errors.ts";
 import { cniMigrations } from "../../kube/resources.ts";
 import { patchStatus } from "../../kube/status.ts";
 import type { MigrationError } from "../errors.ts";
+import { releaseMigration } from "../finalize.ts";
 import { asMigrationError } from "../node/reconcile.ts";
 import { selectedNodes } from "../plan.ts";
 import type { Scope } from "../scope.ts";
@@ -21,10 +22,11 @@ export const phases: readonly Phase[] = [claim, preflightPhase, targetPhase, pre
 /** Carries one migration as far as it goes now. Guarded writes only; a conflict means: look again. */
 export async function reconcileMigration(scope: Scope, name: string): Promise<{ afterSeconds: number } | undefined> {
   const migration = scope.stores.migrations.get({ name });
-  if (migration === undefined || migration.metadata.deletionTimestamp !== undefined) return;
+  if (migration === undefined) return;
   const context = contextOf(scope, migration);
-  if (isFinished(context)) return;
   try {
+    if (migration.metadata.deletionTimestamp !== undefined) return await releaseMigration(context);
+    if (isFinished(context)) return;
     const result = await runPhases(context);
     await conclude(context, result);
     return "afterSeconds" in result && result.afterSeconds !== undefined

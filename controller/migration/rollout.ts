@@ -6,6 +6,7 @@ import { nodeMigrations } from "../../kube/resources.ts";
 import { patchStatus } from "../../kube/status.ts";
 import { batchLimit, inOrder, isReady } from "../nodes.ts";
 import { selectedNodes } from "../plan.ts";
+import { spread } from "./finish.ts";
 import { type MigrationContext, next, type Phase } from "./phase.ts";
 
 export interface Counts {
@@ -92,6 +93,8 @@ export const rolloutPhase: Phase = {
       pauseAfter: migration.spec.pauseAfter,
     });
     for (const nodeMigration of admitted) await begin(context, nodeMigration);
+    // Where only nodes without ordinary pods are left (a control plane), the pods need not wait for them.
+    await spread(context);
     const moving = [...context.nodeMigrations.filter((nm) => placeOf(nm) === "inProgress"), ...admitted];
     if (moving.length > 0)
       return {

@@ -3,6 +3,7 @@ import { nodes } from "../../kube/resources.ts";
 import { cordonPatch, taintPatch, uncordonPatch } from "../nodes.ts";
 import { removeEndedPods } from "../tasks.ts";
 import { done, type NodeContext, type StepResult } from "./context.ts";
+import { recyclePass } from "./drain.ts";
 
 /** Cordons the node, or notes that somebody else has: then it stays cordoned at the end. */
 export async function cordon(context: NodeContext): Promise<StepResult> {
@@ -17,9 +18,11 @@ export async function cordon(context: NodeContext): Promise<StepResult> {
   return done("Cordoned", "cordoned for the migration", { cordonedByUs: true });
 }
 
-/** Makes the node schedulable again where we made it unschedulable, and takes our taint away. */
+/** Waits for the last pod of the old network, then makes the node schedulable again where we made it unschedulable, and takes our taint away. */
 export async function uncordon(context: NodeContext): Promise<StepResult> {
   const { scope, uid } = context;
+  const recycled = await recyclePass(context);
+  if (recycled.outcome !== "done") return recycled;
   let node = context.node;
   const patch = uncordonPatch(node, uid);
   if (patch !== undefined) node = await scope.client.patch(nodes, { name: node.metadata.name }, patch);

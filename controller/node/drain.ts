@@ -1,3 +1,4 @@
+import type { Pod } from "../../kube/objects.ts";
 import type { ClusterView } from "../drain/cluster.ts";
 import { type DrainOutcome, drainNode, recycle } from "../drain/engine.ts";
 import { drainPolicy } from "../drain/policy.ts";
@@ -15,11 +16,26 @@ export async function drain(context: NodeContext): Promise<StepResult> {
 /** After the switch: pods that were on the node before it are made anew, DaemonSets' included. */
 export async function recyclePods(context: NodeContext): Promise<StepResult> {
   const { scope, migration, node, from } = context;
-  const pods = context.nodeMigration.status?.recycle ?? [];
   await removeServer(scope, migration, node.metadata.name, from.id);
   if (migration.spec.verify?.enabled !== false) await startProbes(context);
+  const result = await recyclePass(context);
+  // Once all are on their way out, only the node's return to work has to wait for their end.
+  if (result.outcome === "wait" && oldPods(context).every((pod) => pod.metadata.deletionTimestamp !== undefined))
+    return done("PodsRestarted", "every pod with an address of the old network is being replaced");
+  return result;
+}
+
+/** Done when no pod of the old network is left on the node. */
+export async function recyclePass(context: NodeContext): Promise<StepResult> {
+  const pods = context.nodeMigration.status?.recycle ?? [];
   const outcome = await recycle({ ...sweepInput(context), pods });
   return resultOf(outcome, "PodsRestarted", "every pod on the node has its address from the new network");
+}
+
+/** Pods that were on the node before the switch and are still there. */
+function oldPods(context: NodeContext): Pod[] {
+  const before = new Set((context.nodeMigration.status?.recycle ?? []).map((pod) => pod.uid));
+  return context.scope.stores.pods.list().filter((pod) => before.has(pod.metadata.uid ?? ""));
 }
 
 export function clusterView(scope: Scope): ClusterView {

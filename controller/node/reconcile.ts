@@ -7,6 +7,7 @@ import { nodeMigrations } from "../../kube/resources.ts";
 import { patchStatus } from "../../kube/status.ts";
 import { networkById } from "../../networks/index.ts";
 import { MigrationError } from "../errors.ts";
+import { releaseNode } from "../finalize.ts";
 import { planNode } from "../nodes.ts";
 import { planContext } from "../plan.ts";
 import type { Scope } from "../scope.ts";
@@ -29,6 +30,8 @@ interface Seen {
  * status before the step acts, and every write is guarded, so a kill at any line only means that the next pass looks again.
  */
 export async function reconcileNode(scope: Scope, name: string): Promise<{ afterSeconds: number } | undefined> {
+  const nodeMigration = scope.stores.nodeMigrations.get({ name });
+  if (nodeMigration !== undefined && (await releaseNode(scope, nodeMigration))) return;
   for (;;) {
     const seen = observe(scope, name);
     if (seen === undefined) return;

@@ -80,7 +80,14 @@ export const nodeSteps = [
     disruptive: false,
     undo: "the source's agent makes its rules and files anew",
   },
-  { name: "Uncordon", run: uncordon, limitSeconds: 60, limitReason: "Conflict", disruptive: false, undo: "Cordon" },
+  {
+    name: "Uncordon",
+    run: uncordon,
+    limitSeconds: 86_400,
+    limitReason: "StepTimeout",
+    disruptive: false,
+    undo: "Cordon",
+  },
 ] as const satisfies readonly NodeStep[];
 
 const byName: ReadonlyMap<string, NodeStep> = new Map(nodeSteps.map((step) => [step.name, step]));

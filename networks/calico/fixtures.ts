@@ -44,6 +44,8 @@ spec:
       initContainers:
         - name: upgrade-ipam
           image: example.org/cni:v1
+        - name: mount-bpffs
+          image: example.org/node:v1
         - name: install-cni
           image: example.org/cni:v1
           env:

@@ -24,6 +24,13 @@ const agentSettings: Record<string, string> = {
   FELIX_HEALTHENABLED: "true",
 };
 
+/**
+ * upgrade-ipam: there are no addresses of an earlier Calico to convert, and when it finds old files it locks the datastore of
+ * the whole cluster. mount-bpffs, later ebpf-bootstrap: only the eBPF dataplane, which is refused, needs its mounts, and no task of ours could take
+ * them off the node again on the way back.
+ */
+const droppedInitContainers = ["upgrade-ipam", "mount-bpffs", "ebpf-bootstrap"];
+
 /** Variables that would make a pool, or stand above what FelixConfiguration says of the overlay. */
 const droppedSettings = /^(CALICO_IPV[46]POOL_.*|FELIX_VXLAN(VNI|PORT|ENABLED))$/;
 
@@ -32,8 +39,7 @@ const preparedFields = ["vxlanVNI", "vxlanPort", "vxlanMTU", "vxlanEnabled"];
 
 /**
  * The user's manifests as they are applied for the migration. The agent runs only on nodes of this network and is restarted
- * by nothing but the label; backend VXLAN with the overlay's MTU; nothing makes a pool. upgrade-ipam is left out: there are
- * no addresses of an earlier Calico to convert, and when it finds old files it locks the datastore of the whole cluster.
+ * by nothing but the label; backend VXLAN with the overlay's MTU; nothing makes a pool.
  * Objects that are prepared otherwise (pools, IPAM settings) are left out. All else stays as it is.
  */
 export function transformManifests(objects: readonly UnknownObject[], context: PlanContext): UnknownObject[] {
@@ -52,7 +58,7 @@ function transformAgent(agent: DaemonSet, objects: readonly UnknownObject[], con
   redirectHostPath(agent, "/host/opt/cni/bin", source.cniBinDir);
   const spec = podSpecOf(agent);
   if (spec.initContainers !== undefined)
-    spec.initContainers = spec.initContainers.filter((c) => c.name !== "upgrade-ipam");
+    spec.initContainers = spec.initContainers.filter((c) => !droppedInitContainers.includes(c.name));
   for (const container of allContainersOf(agent)) {
     if (container.env !== undefined) container.env = container.env.filter((e) => !droppedSettings.test(e.name));
     setWhereSet(container, "CALICO_NETWORKING_BACKEND", "vxlan", objects);

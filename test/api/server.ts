@@ -1,6 +1,4 @@
-import { generateKeyPairSync, randomBytes } from "node:crypto";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { request } from "node:https";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,6 +6,7 @@ import { ensureBinaries } from "../lab/build.ts";
 import { type Component, endComponents, startComponent } from "../lab/component.ts";
 import { LabError } from "../lab/errors.ts";
 import { poll } from "../lab/run.ts";
+import { requestJson, writeKubeconfig, writeServiceAccountKey, writeTokens } from "./access.ts";
 
 export interface ApiServerOptions {
   /** Users beside the administrator: name -> groups. `kubeconfigForUser` makes their kubeconfig. */
@@ -170,51 +169,8 @@ function schedulerArgs(kubeconfig: string): string[] {
   return [`--kubeconfig=${kubeconfig}`, "--bind-address=127.0.0.1", "--secure-port=0", "--leader-elect=false"];
 }
 
-/** Writes the token file of all users; gives their tokens by name. */
-function writeTokens(folder: string, users: Readonly<Record<string, readonly string[]>>): Record<string, string> {
-  const all = Object.entries({ ...users, admin: ["system:masters"] });
-  const tokens = Object.fromEntries(all.map(([name]) => [name, randomBytes(16).toString("hex")]));
-  const lines = all.map(([name, groups]) => `${tokens[name]},${name},${name},"${groups.join(",")}"`);
-  writeFileSync(join(folder, "tokens.csv"), `${lines.join("\n")}\n`, { mode: 0o600 });
-  return tokens;
-}
-
-function writeServiceAccountKey(folder: string): void {
-  const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
-  const pem = privateKey.export({ type: "sec1", format: "pem" });
-  writeFileSync(join(folder, "service-account.key"), pem, { mode: 0o600 });
-}
-
 function unknownUser(name: string): never {
   throw new LabError(`no user ${name} in this API server: name it in the option users of startApiServer`);
-}
-
-interface Access {
-  url: string;
-  ca: string;
-  user: string;
-  token: string;
-  namespace?: string | undefined;
-}
-
-/** A kubeconfig (JSON is YAML) for one user and one cluster. */
-function writeKubeconfig(path: string, access: Access): string {
-  const name = "api-test";
-  const config = {
-    apiVersion: "v1",
-    kind: "Config",
-    "current-context": name,
-    clusters: [
-      {
-        name,
-        cluster: { server: access.url, "certificate-authority-data": Buffer.from(access.ca).toString("base64") },
-      },
-    ],
-    users: [{ name: access.user, user: { token: access.token } }],
-    contexts: [{ name, context: { cluster: name, user: access.user, namespace: access.namespace ?? "default" } }],
-  };
-  writeFileSync(path, JSON.stringify(config, null, 2), { mode: 0o600 });
-  return path;
 }
 
 /** Waits for /readyz; gives the certificates to trust. */
@@ -239,36 +195,6 @@ async function untilReady(url: string, token: string, certificate: string, apiSe
     });
   }
   return ready;
-}
-
-function requestJson<T>(ask: {
-  url: string;
-  ca: string;
-  token: string;
-  method: string;
-  path: string;
-  body?: unknown;
-}): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const headers = { authorization: `Bearer ${ask.token}`, "content-type": "application/json" };
-    const call = request(
-      `${ask.url}${ask.path}`,
-      { method: ask.method, ca: ask.ca, headers, agent: false },
-      (answer) => {
-        const chunks: Buffer[] = [];
-        answer.on("data", (chunk: Buffer) => chunks.push(chunk));
-        answer.on("error", reject);
-        answer.on("end", () => {
-          const text = Buffer.concat(chunks).toString("utf8");
-          if ((answer.statusCode ?? 0) >= 300)
-            reject(new Error(`${ask.method} ${ask.path}: ${answer.statusCode} ${text}`));
-          else resolve((answer.headers["content-type"]?.includes("json") ? JSON.parse(text) : text) as T);
-        });
-      },
-    );
-    call.on("error", reject);
-    call.end(ask.body === undefined ? undefined : JSON.stringify(ask.body));
-  });
 }
 
 /** A loopback port nobody listens on at the moment. */

@@ -1,5 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { auditPolicy, auditPolicyPath } from "./audit.ts";
 import { clusterSets, type LabNetwork, setsFor } from "./binaries.ts";
 import { ensureSets } from "./build.ts";
 import { cachePath, lock } from "./cache.ts";
@@ -155,6 +156,9 @@ async function startNodes(state: LabState, template: string): Promise<void> {
 async function initControlPlane(state: LabState): Promise<void> {
   const [node] = state.nodes;
   if (node === undefined) throw new LabError("a lab needs at least one node");
+  await execInNode(state, node, ["sh", "-c", `mkdir -p "$(dirname "$0")" && cat > "$0"`, auditPolicyPath], {
+    input: JSON.stringify(auditPolicy),
+  });
   await kubeadm(state, node, "init", initConfig(node, state.podCidr));
   const result = await execInNode(state, node, ["cat", "/etc/kubernetes/admin.conf"]);
   state.port = await startForwarder(state);
@@ -175,8 +179,10 @@ async function kubeadm(state: LabState, node: LabNode, verb: "init" | "join", co
   writeFileSync(configPath, config);
   const result = await execInNode(state, node, ["kubeadm", verb, "--config", configPath]);
   writeFileSync(join(folder, "kubeadm.log"), `${result.stdout}${result.stderr}`);
-  if (result.code !== 0)
-    throw new LabError(`kubeadm ${verb} on ${node.name} failed: ${lastLine(result)}`, { exitCode: 1 });
+  if (result.code === 0) return;
+  // The reason comes first; advice on flags follows it.
+  const reason = /^error.*$/m.exec(result.stderr)?.[0] ?? lastLine(result);
+  throw new LabError(`kubeadm ${verb} on ${node.name} failed: ${reason}`, { exitCode: 1 });
 }
 
 async function applyNetwork(state: LabState): Promise<void> {

@@ -187,22 +187,24 @@ async function kubectl(lab: Lab, args: string[], input?: string): Promise<string
   return result.stdout;
 }
 
-/** From when until when the pods of each node were cut off because their own node was being switched. */
-type Windows = Map<string, { from: number; to: number }[]>;
+/** A pod that was on its node when the node was switched: cut off from then on, and made anew. */
+interface Moved {
+  uid: string;
+  from: number;
+  /** When the last of the node's old pods was gone: from then on its address may be another pod's. */
+  to: number;
+}
 
-function windowsOf(nodeMigrations: readonly NodeMigration[]): Windows {
-  const windows: Windows = new Map();
-  for (const nm of nodeMigrations) {
-    const time = (step: string, which: "startTime" | "completionTime") => {
-      const at = nm.status?.steps?.find((s) => s.name === step)?.[which];
-      return at === undefined ? undefined : Date.parse(at);
-    };
-    const from = time("LeaveSource", "startTime");
-    // A second more: the kubelet takes the old pod down after it is gone from the API.
-    const to = (time("RecyclePods", "completionTime") ?? Number.POSITIVE_INFINITY) + 1000;
-    if (from !== undefined) windows.set(nm.spec.nodeName, [{ from, to }]);
-  }
-  return windows;
+function movedPods(nodeMigrations: readonly NodeMigration[]): Moved[] {
+  return nodeMigrations.flatMap((nm) => {
+    const at = (step: string, which: "startTime" | "completionTime") =>
+      nm.status?.steps?.find((s) => s.name === step)?.[which];
+    const from = at("LeaveSource", "startTime");
+    if (from === undefined) return [];
+    const to = at("Uncordon", "completionTime");
+    const times = { from: Date.parse(from), to: to === undefined ? Number.POSITIVE_INFINITY : Date.parse(to) };
+    return (nm.status?.recycle ?? []).map(({ uid }) => ({ uid, ...times }));
+  });
 }
 
 function judge(
@@ -210,9 +212,9 @@ function judge(
   pods: Map<string, PodSeen>,
   nodeMigrations: readonly NodeMigration[],
 ): ContinuityReport {
-  const windows = windowsOf(nodeMigrations);
+  const gone = movedPods(nodeMigrations);
   const moved = (pod: PodSeen | undefined, at: number) =>
-    pod !== undefined && (windows.get(pod.node) ?? []).some((w) => at >= w.from && at <= w.to);
+    gone.some(({ uid, from, to }) => uid === pod?.uid && at >= from && at <= to);
   const losses: Loss[] = [];
   const excused: Loss[] = [];
   const connections = { held: 0, brokenUnmoved: 0, movedAway: 0, worstGapMs: 0 };

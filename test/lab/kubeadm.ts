@@ -1,3 +1,4 @@
+import { auditSettings } from "./audit.ts";
 import { versions } from "./binaries.ts";
 import { type LabNode, serviceCidr } from "./topology.ts";
 
@@ -21,7 +22,11 @@ export function initConfig(node: LabNode, podCidr: string): string {
       kubernetesVersion: `v${versions.kubernetes}`,
       networking: { podSubnet: podCidr, serviceSubnet: serviceCidr },
       // The host reaches it through a forwarder on loopback. Collecting garbage more often saves a fifth of its memory.
-      apiServer: { certSANs: ["127.0.0.1", node.address], extraEnvs: [{ name: "GOGC", value: "50" }] },
+      apiServer: {
+        certSANs: ["127.0.0.1", node.address],
+        extraEnvs: [{ name: "GOGC", value: "50" }],
+        ...auditSettings,
+      },
       etcd: { local: { dataDir: "/var/lib/etcd", extraArgs: [{ name: "unsafe-no-fsync", value: "true" }] } },
     },
     kubeletConfig,

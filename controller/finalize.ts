@@ -1,0 +1,80 @@
+import type { CniMigration, NodeMigration } from "../crds/index.ts";
+import { finalizer } from "../crds/names.ts";
+import { isTrue } from "../kube/conditions.ts";
+import { cniMigrations, nodeMigrations } from "../kube/resources.ts";
+import type { KubeObject, Resource } from "../kube/types.ts";
+import { untaint } from "./migration/finish.ts";
+import type { MigrationContext } from "./migration/phase.ts";
+import { removeProbes } from "./probes.ts";
+import type { Scope } from "./scope.ts";
+
+/** Before the first change to the cluster: from here on deleting the object waits until no node is half-way. */
+export async function hold(scope: Scope, migration: CniMigration): Promise<CniMigration> {
+  if (migration.metadata.finalizers?.includes(finalizer)) return migration;
+  const held = await setFinalizers(scope, cniMigrations, migration, [
+    ...(migration.metadata.finalizers ?? []),
+    finalizer,
+  ]);
+  scope.stores.migrations.put(held);
+  return held;
+}
+
+/** A NodeMigration that is being deleted goes once its node is not half-way; until then its steps go on. */
+export async function releaseNode(scope: Scope, nodeMigration: NodeMigration): Promise<boolean> {
+  if (nodeMigration.metadata.deletionTimestamp === undefined || isHalfWay(nodeMigration)) return false;
+  await letGo(scope, nodeMigrations, nodeMigration);
+  return true;
+}
+
+/**
+ * A migration that is being deleted: nodes that have begun come to their end, no other begins, and what was put on the
+ * cluster for the time of the migration goes. Nodes stay on the network they are on.
+ */
+export async function releaseMigration(context: MigrationContext): Promise<{ afterSeconds: number } | undefined> {
+  const { scope, migration } = context;
+  if (!migration.metadata.finalizers?.includes(finalizer)) return undefined;
+  const halfWay = context.nodeMigrations.filter(isHalfWay);
+  if (halfWay.length > 0) {
+    const names = halfWay
+      .map((nm) => nm.spec.nodeName)
+      .sort()
+      .join(", ");
+    const stalled = halfWay.some((nm) => isTrue(nm.status?.conditions, "Stalled"));
+    const what = stalled ? "kubectl cni-migrate retry brings a stalled one on" : "they come to their end first";
+    await context.record({ summary: "Deleting", message: `nodes half-way: ${names}; ${what}` });
+    return { afterSeconds: 15 };
+  }
+  await untaint(context);
+  await removeProbes(scope, migration);
+  for (const nodeMigration of context.nodeMigrations) await letGo(scope, nodeMigrations, nodeMigration);
+  await letGo(scope, cniMigrations, context.migration);
+  scope.log.info({ migration: migration.metadata.name }, "migration deleted");
+  return undefined;
+}
+
+function isHalfWay(nodeMigration: NodeMigration): boolean {
+  const step = nodeMigration.status?.step ?? "Pending";
+  return step !== "Pending" && step !== "Done";
+}
+
+async function letGo<T extends KubeObject>(scope: Scope, resource: Resource<T>, object: T): Promise<void> {
+  const { finalizers = [] } = object.metadata;
+  if (!finalizers.includes(finalizer)) return;
+  await setFinalizers(
+    scope,
+    resource,
+    object,
+    finalizers.filter((f) => f !== finalizer),
+  );
+}
+
+/** Guarded: a list of finalizers is written whole. */
+function setFinalizers<T extends KubeObject>(
+  scope: Scope,
+  resource: Resource<T>,
+  object: T,
+  finalizers: string[],
+): Promise<T> {
+  const { name, uid, resourceVersion } = object.metadata;
+  return scope.client.patch(resource, { name }, { metadata: { finalizers, uid, resourceVersion } });
+}

@@ -1,0 +1,65 @@
+import { randomUUID } from "node:crypto";
+import { controllerEnv, controllerFieldManager, defaultHealthPort, imageRepository } from "../crds/names.ts";
+import { createClient } from "../kube/client.ts";
+import { loadConnection } from "../kube/config.ts";
+import type { Connection } from "../kube/connection.ts";
+import { directServers, inClusterConnection, isInCluster } from "../kube/in-cluster.ts";
+import packageJson from "../package.json" with { type: "json" };
+import { createLogger } from "./log.ts";
+import { runManager } from "./manager.ts";
+
+const { version } = packageJson;
+
+/** Runs the controller until it is told to end. Gives the exit code: 1 when it lost its leadership or could not begin. */
+export async function runController(): Promise<number> {
+  const log = createLogger(process.env.LOG_LEVEL ?? "info");
+  const stop = new AbortController();
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stop.abort(new Error(signal)));
+  const connection = await connect(log.warn.bind(log));
+  const writeGuard = { mayWrite: () => false };
+  const userAgent = `cni-migrate-controller/${version}`;
+  const guarded = createClient(connection, {
+    userAgent,
+    fieldManager: controllerFieldManager,
+    onRequest: ({ method, path }) => {
+      if (method !== "GET" && !writeGuard.mayWrite())
+        throw new Error(`not the leader any more: ${method} ${path} was not sent`);
+    },
+  });
+  const environment = process.env;
+  try {
+    await runManager(
+      {
+        client: guarded,
+        electionClient: createClient(connection, { userAgent, fieldManager: controllerFieldManager }),
+        writeGuard,
+        log,
+        image: environment[controllerEnv.image] ?? `${imageRepository}:${version}`,
+        identity: `${environment[controllerEnv.podName] ?? "local"}_${randomUUID().slice(0, 8)}`,
+        health: { host: "127.0.0.1", port: Number(environment[controllerEnv.healthPort] ?? defaultHealthPort) },
+      },
+      stop.signal,
+    );
+    return 0;
+  } catch (error) {
+    log.error({ error }, "controller ends");
+    return 1;
+  }
+}
+
+/**
+ * In a cluster: the API servers' own addresses, because the Service network is what changes under our feet. The Service's
+ * address is used once, to ask for them, and kept as the last resort. Outside: the kubeconfig, for development.
+ */
+async function connect(warn: (facts: object, message: string) => void): Promise<Connection> {
+  if (!isInCluster(process.env)) return loadConnection({});
+  const byService = await inClusterConnection({ env: process.env });
+  try {
+    const direct = await directServers(createClient(byService));
+    if (direct.length === 0) return byService;
+    return inClusterConnection({ env: process.env, servers: [...direct, ...byService.servers] });
+  } catch (error) {
+    warn({ error }, "the API servers' own addresses are not known; going through the Service");
+    return byService;
+  }
+}
