@@ -1,56 +1,11 @@
 import { cordonedByAnnotation, pendingTaint } from "../crds/names.ts";
 import type { Node } from "../kube/objects.ts";
-import type { PlanNode } from "../networks/contract.ts";
-
-const controlPlaneLabels = [
-  "node-role.kubernetes.io/control-plane",
-  "node-role.kubernetes.io/master",
-  "node-role.kubernetes.io/controlplane",
-];
-
-/** kubeadm before and after 1.24 and Rancher spell it differently. */
-export function isControlPlane(node: Pick<Node, "metadata">): boolean {
-  return controlPlaneLabels.some((label) => node.metadata.labels?.[label] !== undefined);
-}
-
-export function isReady(node: Node): boolean {
-  return node.status?.conditions?.some((c) => c.type === "Ready" && c.status === "True") ?? false;
-}
-
-/** Who goes first: the nodes named in `nodeOrder`, then workers by name, then the control plane by name. */
-export function inOrder<T extends Pick<Node, "metadata">>(nodes: readonly T[], nodeOrder: readonly string[] = []): T[] {
-  const rank = (node: T): [number, number, string] => {
-    const named = nodeOrder.indexOf(node.metadata.name);
-    return [named === -1 ? 1 : 0, named === -1 ? (isControlPlane(node) ? 1 : 0) : named, node.metadata.name];
-  };
-  return [...nodes].sort((a, b) => {
-    const [ra, rb] = [rank(a), rank(b)];
-    return ra[0] - rb[0] || ra[1] - rb[1] || (ra[2] < rb[2] ? -1 : ra[2] > rb[2] ? 1 : 0);
-  });
-}
 
 /** Nodes in flight at a time: an integer, or a percentage of all nodes rounded up. */
 export function batchLimit(batchSize: number | string, total: number): number {
   if (typeof batchSize === "number") return batchSize;
   const percent = Number(batchSize.replace("%", ""));
   return batchSize.endsWith("%") ? Math.max(1, Math.ceil((total * percent) / 100)) : percent;
-}
-
-export function planNode(node: Node): PlanNode {
-  const internal = (node.status?.addresses ?? []).filter((a) => a.type === "InternalIP").map((a) => a.address);
-  const podCIDRs = node.spec?.podCIDRs ?? (node.spec?.podCIDR === undefined ? [] : [node.spec.podCIDR]);
-  return {
-    name: node.metadata.name,
-    uid: node.metadata.uid ?? "",
-    internalIPs: ipv4First(internal),
-    podCIDRs: ipv4First(podCIDRs),
-    labels: node.metadata.labels ?? {},
-    annotations: node.metadata.annotations ?? {},
-  };
-}
-
-function ipv4First(addresses: readonly string[]): string[] {
-  return [...addresses.filter((a) => !a.includes(":")), ...addresses.filter((a) => a.includes(":"))];
 }
 
 /** A merge patch, guarded, that sets these labels; undefined when the node has them. */

@@ -2,7 +2,7 @@ import type { CniMigration } from "../crds/index.ts";
 import { selects } from "../kube/labels.ts";
 import type { Node } from "../kube/objects.ts";
 import type { NetworkFacts, NetworkId, Overrides, PlanContext, Vtep } from "../networks/contract.ts";
-import { planNode } from "./nodes.ts";
+import { planNode } from "../networks/nodes.ts";
 
 /**
  * What the networks' pure functions are given, rebuilt from CniMigration.status.facts (written once, after preflight) and the
@@ -38,6 +38,12 @@ export function planContext(
 /** Overrides of the source in the spec. Canal's come with flannel's. */
 export function sourceOverrides(spec: CniMigration["spec"]): Overrides {
   return (spec.source === "calico" ? spec.calico : spec.flannel) ?? {};
+}
+
+/** DaemonSets the user names as agents, whatever their look. */
+export function namedAgents(spec: CniMigration["spec"]): { namespace: string; name: string }[] {
+  const { daemonSet } = sourceOverrides(spec);
+  return daemonSet === undefined ? [] : [daemonSet];
 }
 
 /** All overrides of the spec, by network. */

@@ -6,8 +6,9 @@ import type { Node, Pod } from "../kube/objects.ts";
 import { pods } from "../kube/resources.ts";
 import type { OwnerReference } from "../kube/types.ts";
 import type { NetworkId } from "../networks/contract.ts";
+import { planNode } from "../networks/nodes.ts";
 import { shortHash } from "./hash.ts";
-import { planNode } from "./nodes.ts";
+import { isReady } from "./nodes.ts";
 import { probeServerPod } from "./probe/pods.ts";
 import type { ProbePeer } from "./probe/spec.ts";
 import type { Scope } from "./scope.ts";
@@ -95,9 +96,14 @@ export async function removeProbes(scope: Scope, migration: CniMigration): Promi
   );
 }
 
+/** The network a server was made for: its name says so. */
+function networkOf(server: Pod): string | undefined {
+  return /-([a-z]+)-[0-9a-f]{8}$/.exec(server.metadata.name)?.[1];
+}
+
 /**
- * Servers on other nodes to try from `node`: some on each network that is up now. A node that is itself between two networks
- * is no measure.
+ * Servers on other nodes to try from `node`: some on each network that is up now. A node that is itself between two networks,
+ * or not Ready, is no measure.
  */
 export function peersOf(scope: Scope, node: Node): ProbePeer[] {
   const byNetwork = new Map<string, ProbePeer[]>();
@@ -105,7 +111,7 @@ export function peersOf(scope: Scope, node: Node): ProbePeer[] {
     if (!isServer(pod) || pod.spec.nodeName === node.metadata.name) continue;
     const peerNode = scope.stores.nodes.get({ name: pod.spec.nodeName ?? "" });
     const network = peerNode?.metadata.labels?.[networkLabel];
-    if (peerNode === undefined || network === undefined || !pod.metadata.name.includes(`-${network}-`)) continue;
+    if (peerNode === undefined || !isReady(peerNode) || network === undefined || networkOf(pod) !== network) continue;
     const peer = peerOf(pod, peerNode);
     if (peer !== undefined) byNetwork.set(network, [...(byNetwork.get(network) ?? []), peer]);
   }

@@ -51,9 +51,12 @@ export class Store<T extends KubeObject> {
     ];
   }
 
-  /** Takes over what one of our own writes returned. */
+  /** Takes over what one of our own writes returned; answers may come in another order than the writes were made. */
   put(object: T): void {
-    this.#written.set(id(object.metadata), { object, atMs: performance.now() });
+    const key = id(object.metadata);
+    const before = this.#written.get(key);
+    if (before === undefined || !isNewer(before.object, object))
+      this.#written.set(key, { object, atMs: performance.now() });
   }
 
   /** Told of every change the watch brings, with the object as it is or last was. */
@@ -63,9 +66,10 @@ export class Store<T extends KubeObject> {
 
   #changed(change: Change<T>): void {
     const key = id(change.object.metadata);
-    const written = this.#written.get(key);
-    if (written !== undefined && (change.type === "deleted" || !isNewer(written.object, change.object)))
-      this.#written.delete(key);
+    const written = this.#written.get(key)?.object;
+    // News of the end of an earlier object of that name says nothing of the one we made since.
+    const gone = change.type === "deleted" && written?.metadata.uid === change.object.metadata.uid;
+    if (written !== undefined && (gone || !isNewer(written, change.object))) this.#written.delete(key);
     for (const listener of this.#listeners) listener(change.object);
   }
 

@@ -66,8 +66,10 @@ export async function ensureTask(scope: Scope, request: TaskRequest): Promise<Ta
     });
   const state = parseHostResult(pod);
   switch (state.state) {
-    case "running":
     case "waiting":
+      if (state.stuck) throw cannotStart(request, name, state);
+      return { state: "running", message: state.message };
+    case "running":
       return { state: "running", message: state.message };
     case "failed":
       throw taskFailed(request, name, state.message);
@@ -82,11 +84,27 @@ export async function ensureTask(scope: Scope, request: TaskRequest): Promise<Ta
   }
 }
 
+/** The kubelet tries again by itself, until the pod's deadline: what it says now would be lost then. */
+function cannotStart(request: TaskRequest, podName: string, why: { reason: string; message: string }): MigrationError {
+  const reason = /Image|Registry/.test(why.reason) ? "ImageMissing" : "HostTaskRunning";
+  const what = `pod ${systemNamespace}/${podName} cannot start on node ${request.nodeName}: ${why.message}`;
+  return new MigrationError(reason, what, {
+    kind: "wait",
+    object: `pod ${systemNamespace}/${podName}`,
+    hint: `kubectl -n ${systemNamespace} describe pod ${podName}`,
+  });
+}
+
 function taskFailed(request: TaskRequest, podName: string, why: string): MigrationError {
+  // Only a node's own task has a next attempt; another is made anew when its pod is gone.
+  const again =
+    request.owner.kind === "NodeMigration"
+      ? `kubectl cni-migrate retry ${request.nodeName}`
+      : `kubectl -n ${systemNamespace} delete pod ${podName}`;
   return new MigrationError("HostTaskFailed", `${request.task} on node ${request.nodeName} failed: ${why}`, {
     kind: "stalled",
     object: `pod ${systemNamespace}/${podName}`,
-    hint: `see kubectl -n ${systemNamespace} logs ${podName}, then kubectl cni-migrate retry ${request.nodeName}`,
+    hint: `see kubectl -n ${systemNamespace} logs ${podName}, then ${again}`,
   });
 }
 

@@ -1,5 +1,6 @@
 import http, { type IncomingMessage } from "node:http";
 import https from "node:https";
+import type { Socket } from "node:net";
 import { onAbort } from "./signals.ts";
 
 /** How far one attempt got: decides whether sending the request again could do its work twice. */
@@ -22,6 +23,12 @@ export interface AttemptOptions {
   connectSeconds: number | undefined;
 }
 
+/**
+ * Connections that stood before. Node's own mark (reusedSocket) is missing on a request that waited in the agent's queue and
+ * was handed the connection of another one.
+ */
+const standing = new WeakSet<Socket>();
+
 /** Sends one request once; resolves with the head of the answer. Rejects with Node's own error. */
 export function attempt(options: AttemptOptions, progress: Progress): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
@@ -34,14 +41,19 @@ export function attempt(options: AttemptOptions, progress: Progress): Promise<In
       ignoreSignal();
     };
     request.on("socket", (socket) => {
-      progress.reused = request.reusedSocket;
-      progress.connected = request.reusedSocket;
-      if (request.reusedSocket) return;
+      progress.reused = standing.has(socket);
+      // A tunnel hands over a connection that stands; where TLS is spoken the handshake is still to come.
+      progress.connected = progress.reused || (!secure && !socket.connecting);
+      if (progress.connected) {
+        standing.add(socket);
+        return;
+      }
       if (options.connectSeconds !== undefined) {
         const late = Object.assign(new Error(`no connection after ${options.connectSeconds} s`), { code: "ETIMEDOUT" });
         connectTimer = setTimeout(() => request.destroy(late), options.connectSeconds * 1000);
       }
       socket.once(secure ? "secureConnect" : "connect", () => {
+        standing.add(socket);
         progress.connected = true;
         clearTimeout(connectTimer);
       });

@@ -43,6 +43,20 @@ describe("TLS", () => {
     expect(server.connections - before).toBe(1);
   });
 
+  it("leaves no listener behind on a connection that many requests take turns on", async () => {
+    const warnings: string[] = [];
+    const note = (warning: Error) => warnings.push(warning.name);
+    process.on("warning", note);
+    const transport = new Transport(connectionTo(server.url, { tls: { ca: ours.cert } }));
+
+    await Promise.all(Array.from({ length: 16 * 12 }, () => transport.send(get)));
+
+    // Warnings are told on the next turn.
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off("warning", note);
+    expect(warnings).toEqual([]);
+  });
+
   it("refuses a server of another authority", async () => {
     expect(await failureOf(connectionTo(server.url, { tls: { ca: others.cert } }))).toMatchObject({
       status: 0,

@@ -166,6 +166,53 @@ describe("a kept connection that the server closes", () => {
   });
 });
 
+describe("more requests than connections", () => {
+  const most = 16;
+
+  /** Answers as many requests as there are connections when all of them are in; what comes then met a kept connection. */
+  function answerTogether(...later: Answer[]): void {
+    const held: (() => void)[] = [];
+    const hold: Answer = (response, seen) => {
+      held.push(() => json({})(response, seen));
+      if (held.length === most) for (const answer of held) answer();
+    };
+    server.answer(...Array.from({ length: most }, () => hold), ...later);
+  }
+
+  it("wait for a connection of another one and are sent over it", async () => {
+    answerTogether(json({}));
+    const transport = new Transport(connectionTo(server.url));
+
+    await Promise.all(Array.from({ length: 3 * most }, () => transport.send(post)));
+
+    expect([server.connections, server.seen.length]).toEqual([most, 3 * most]);
+  });
+
+  it("a read that waited goes out again when that connection was closed", async () => {
+    answerTogether(reset, json({ second: true }));
+    const transport = new Transport(connectionTo(server.url));
+
+    const answers = await Promise.all(Array.from({ length: most + 1 }, () => transport.send(get)));
+
+    expect(answers.at(-1)?.body).toBe('{"second":true}');
+    expect(server.seen).toHaveLength(most + 2);
+  });
+
+  it("a write that waited is not given to the next server: it may have been done", async () => {
+    const other = await startFaultServer();
+    other.answer(json({}));
+    answerTogether(reset);
+    const transport = new Transport(connectionTo([server.url, other.url]));
+
+    const sent = Array.from({ length: most + 1 }, () => transport.send(post));
+
+    expect(await failureOf(sent.at(-1) ?? Promise.resolve())).toMatchObject({ reason: "Reset" });
+    await Promise.all(sent.slice(0, most));
+    expect(other.seen).toHaveLength(0);
+    await other.close();
+  });
+});
+
 describe("several servers", () => {
   it("goes on to the next when one refuses, and stays there", async () => {
     server.answer(json({}));

@@ -9,7 +9,7 @@ import { root } from "./project.ts";
 const files = await generatedFiles(root);
 
 describe("generated files", () => {
-  it.each(Object.keys(files))("%s is what the schemas and the vocabulary say (npm run generate)", (file) => {
+  it.each(Object.keys(files))("%s is up to date (npm run generate)", (file) => {
     expect(readFileSync(join(root, file), "utf8")).toBe(files[file]);
   });
 

@@ -4,7 +4,7 @@ import { generatedFiles } from "./generate-files.ts";
 import { root } from "./project.ts";
 
 /**
- * Writes what is derived from the schemas and the vocabulary. With --check it writes nothing, names the files that
+ * Writes what is derived from the schemas, the vocabulary and the commands. With --check it writes nothing, names the files that
  * differ and exits 1.
  */
 const check = process.argv.includes("--check");
@@ -14,7 +14,7 @@ const stale = Object.entries(await generatedFiles(root)).filter(([file, text]) =
 });
 for (const [file, text] of stale) {
   if (check) {
-    console.error(`${file} is not what the schemas and the vocabulary say: run npm run generate`);
+    console.error(`${file} is not what it is made from says: run npm run generate`);
     process.exitCode = 1;
     continue;
   }

@@ -3,12 +3,12 @@ import { setCondition } from "../../kube/conditions.ts";
 import type { Condition, Node } from "../../kube/objects.ts";
 import type { Finding } from "../../networks/contract.ts";
 import type { HostFacts } from "../../networks/host-ops.ts";
+import { isReady } from "../../networks/nodes.ts";
 import { strategyOf } from "../../networks/overlays.ts";
 import { preflight } from "../../networks/preflight.ts";
 import { gatherSnapshot } from "../../networks/snapshot.ts";
 import { MigrationError } from "../errors.ts";
-import { isReady } from "../nodes.ts";
-import { overridesOf, selectedNodes, sourceOverrides } from "../plan.ts";
+import { namedAgents, overridesOf, selectedNodes, sourceOverrides } from "../plan.ts";
 import { migrationOwner } from "../probes.ts";
 import type { Scope } from "../scope.ts";
 import { ensureTask } from "../tasks.ts";
@@ -77,7 +77,7 @@ async function inspectNode(scope: Scope, migration: CniMigration, node: Node): P
 async function judge(context: MigrationContext, hosts: Record<string, HostFacts>): Promise<PhaseResult> {
   const { migration, scope } = context;
   const { source, target } = migration.spec;
-  const snapshot = await gatherSnapshot(scope.client, { hosts });
+  const snapshot = await gatherSnapshot(scope.client, { hosts, agents: namedAgents(migration.spec) });
   const verdict = preflight({ snapshot, source, target, overrides: overridesOf(migration.spec) });
   const blockers = verdict.findings.filter((f) => f.severity === "blocker");
   if (blockers.length > 0 || verdict.source === undefined) {

@@ -4,13 +4,14 @@ import { setCondition } from "../../kube/conditions.ts";
 import { isApiError, isConflict } from "../../kube/errors.ts";
 import type { Condition, Node } from "../../kube/objects.ts";
 import { daemonSets, nodeMigrations, nodes as nodeResource } from "../../kube/resources.ts";
-import type { ApiChange, Network, NetworkFacts } from "../../networks/contract.ts";
+import type { ApiChange, NetworkFacts } from "../../networks/contract.ts";
 import { networkById } from "../../networks/index.ts";
+import { planNode } from "../../networks/nodes.ts";
 import { gatherSnapshot } from "../../networks/snapshot.ts";
 import { ensureNodeChanges, pendingChanges } from "../changes.ts";
 import { hold } from "../finalize.ts";
-import { guarded, isReady, planNode, taintPatch } from "../nodes.ts";
-import { planContext, selectedNodes, sourceOverrides } from "../plan.ts";
+import { guarded, taintPatch } from "../nodes.ts";
+import { namedAgents, planContext, selectedNodes, sourceOverrides } from "../plan.ts";
 import { ensureServer, migrationOwner } from "../probes.ts";
 import { type MigrationContext, next, type Phase, type PhaseResult } from "./phase.ts";
 
@@ -102,19 +103,27 @@ function bindSource(source: NetworkFacts): ApiChange[] {
   }));
 }
 
+/**
+ * Objects of every node's own, moved or not, Ready or not: the target routes to the nodes that stay by them too. Nodes that
+ * are not to be moved come first, so that none of the others can begin without them.
+ */
 async function prepareNodes(context: MigrationContext): Promise<PhaseResult> {
-  const { migration, scope } = context;
-  const prepared = new Map(context.nodeMigrations.map((nm) => [nm.spec.nodeName, nm]));
-  const fresh = selectedNodes(migration, context.nodes).filter((node) => !prepared.has(node.metadata.name));
+  const { migration, nodes, scope } = context;
+  const prepared = new Set(context.nodeMigrations.map((nm) => nm.spec.nodeName));
+  const selected = selectedNodes(migration, nodes);
+  const fresh = selected.filter((node) => !prepared.has(node.metadata.name));
   if (fresh.length === 0) return next;
   const facts = await sourceFacts(context);
   const target = networkById(migration.spec.target);
   const waiting: string[] = [];
-  for (const node of fresh) {
-    const name = node.metadata.name;
-    if (!isReady(node)) waiting.push(`node ${name} is not Ready`);
-    else if (facts?.vteps[name] === undefined) waiting.push(`${migration.spec.source} is not up on node ${name} yet`);
-    else await prepareNode(context, facts, target, node);
+  for (const node of [...nodes.filter((n) => !selected.includes(n)), ...fresh]) {
+    const { name } = node.metadata;
+    if (facts?.vteps[name] === undefined) waiting.push(`${migration.spec.source} is not up on node ${name} yet`);
+    else {
+      const plan = { ...planContext(migration, nodes, facts.vteps), source: facts };
+      await ensureNodeChanges(scope.client, target.prepareNode(plan, planNode(node)));
+      if (fresh.includes(node)) await addNode(context, node);
+    }
   }
   if (waiting.length === 0 || context.nodeMigrations.length > 0) return next;
   return {
@@ -126,23 +135,16 @@ async function prepareNodes(context: MigrationContext): Promise<PhaseResult> {
   };
 
   async function sourceFacts({ nodes }: MigrationContext): Promise<NetworkFacts | undefined> {
-    const snapshot = await gatherSnapshot(scope.client, {});
+    const snapshot = await gatherSnapshot(scope.client, { agents: namedAgents(migration.spec) });
     const found = networkById(migration.spec.source).detect(snapshot, sourceOverrides(migration.spec));
     return found.state === "found" ? { ...planContext(migration, nodes).source, vteps: found.facts.vteps } : undefined;
   }
 }
 
-async function prepareNode(
-  context: MigrationContext,
-  source: NetworkFacts,
-  target: Network,
-  node: Node,
-): Promise<void> {
-  const { migration, nodes, scope } = context;
-  const plan = { ...planContext(migration, nodes, source.vteps), source };
-  await ensureNodeChanges(scope.client, target.prepareNode(plan, planNode(node)));
+/** The node takes part from here on. */
+async function addNode({ migration, scope }: MigrationContext, node: Node): Promise<void> {
   if (migration.spec.verify?.enabled !== false)
-    await ensureServer(scope, migration, node.metadata.name, source.network);
+    await ensureServer(scope, migration, node.metadata.name, migration.spec.source);
   const { name, uid } = node.metadata;
   try {
     const made = await scope.client.create(nodeMigrations, {

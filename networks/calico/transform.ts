@@ -26,8 +26,8 @@ const agentSettings: Record<string, string> = {
 
 /**
  * upgrade-ipam: there are no addresses of an earlier Calico to convert, and when it finds old files it locks the datastore of
- * the whole cluster. mount-bpffs, later ebpf-bootstrap: only the eBPF dataplane, which is refused, needs its mounts, and no task of ours could take
- * them off the node again on the way back.
+ * the whole cluster. mount-bpffs, later named ebpf-bootstrap: only the eBPF dataplane, which is refused, needs its mounts, and
+ * no task of ours could take them off the node again on the way back.
  */
 const droppedInitContainers = ["upgrade-ipam", "mount-bpffs", "ebpf-bootstrap"];
 

@@ -2,7 +2,13 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { apiGroup, controllerName, schemaVersionAnnotation, systemNamespace } from "../../crds/names.ts";
+import {
+  apiGroup,
+  controllerName,
+  retryAnnotation,
+  schemaVersionAnnotation,
+  systemNamespace,
+} from "../../crds/names.ts";
 import {
   cniMigrations,
   customResourceDefinitions,
@@ -438,6 +444,74 @@ describe("plugin against a real API server", () => {
     });
   });
 
+  describe("pause, resume and retry", () => {
+    const specOf = async () => (await cluster.client.get(cniMigrations, { name }))?.spec;
+
+    it("pause and resume set spec.paused, and write nothing the second time", async () => {
+      const pause = await cluster.run(["pause"]);
+      const pausedSpec = await specOf();
+      const pauseAgain = await runWithoutTrace(["pause", name]);
+      const resume = await cluster.run(["resume", name]);
+      const resumedSpec = await specOf();
+      const resumeAgain = await runWithoutTrace(["resume"]);
+
+      expect([pause, pauseAgain, resume, resumeAgain].map(({ code, out }) => [code, out])).toEqual(
+        Array.from({ length: 4 }, () => [0, ""]),
+      );
+      expect([pausedSpec?.paused, resumedSpec?.paused]).toEqual([true, false]);
+      expect(pauseAgain.err).toContain(`migration ${name} is paused already`);
+      expect(resumeAgain.err).toBe(`migration ${name} is not paused\n`);
+    });
+
+    it("resume removes spec.pauseAfter once as many nodes are done", async () => {
+      await cluster.client.patch(cniMigrations, { name }, { spec: { pauseAfter: 1 } });
+      const early = await runWithoutTrace(["resume"]);
+      await setMigrationStatus({
+        nodes: { total: 3, pending: 2, inProgress: 0, migrated: 1, failed: 0, skipped: 0 },
+      });
+
+      const { code } = await cluster.run(["resume"]);
+
+      expect([early.code, code]).toEqual([0, 0]);
+      expect(await specOf()).not.toHaveProperty("pauseAfter");
+    });
+
+    it("without the right to it one line names the object", async () => {
+      const ran = await runWithoutTrace(["pause", name], { kubeconfig: cluster.server.kubeconfigForUser("nobody") });
+
+      expect(ran.code).toBe(1);
+      expect(ran.err).toMatch(/^error: the API server answers: cnimigrations.* is forbidden.*\n$/);
+    });
+
+    it("retry refuses a node that is not stalled and one that is not there", async () => {
+      const notStalled = await runWithoutTrace(["retry", "n2"]);
+      const notThere = await runWithoutTrace(["retry", "n9"]);
+      const none = await runWithoutTrace(["retry"]);
+
+      expect([notStalled, notThere, none].map(({ code, out }) => [code, out])).toEqual(
+        Array.from({ length: 3 }, () => [2, ""]),
+      );
+      expect(notStalled.err).toBe("error: node n2 is not stalled (Pending); no node is stalled\n");
+    });
+
+    it("retry marks a stalled node with the time, to the millisecond", async () => {
+      const status = { step: "Drain", conditions: [condition("Stalled", "True")] };
+      await cluster.client.patch(nodeMigrations, { name: "n2" }, { status }, { subresource: "status" });
+      const before = Date.now();
+
+      const { code, err } = await cluster.run(["retry", "n2"]);
+
+      const { annotations = {} } = (await cluster.client.get(nodeMigrations, { name: "n2" }))?.metadata ?? {};
+      const asked = annotations[retryAnnotation] ?? "";
+      expect({ code, err }).toEqual({
+        code: 0,
+        err: "node n2: Drain is tried again\nfollow it with: kubectl cni-migrate status -w\n",
+      });
+      expect(asked).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+      expect(Date.parse(asked)).toBeGreaterThanOrEqual(before);
+    });
+  });
+
   describe("uninstall", () => {
     it("refuses while a migration is unfinished, and says what to do", async () => {
       const ran = await runWithoutTrace(["uninstall", "-y"]);
@@ -449,8 +523,9 @@ describe("plugin against a real API server", () => {
     });
 
     it("start refuses the name of a finished migration", async () => {
+      const migration = await cluster.client.get(cniMigrations, { name });
       await setMigrationStatus({
-        observedGeneration: 1,
+        observedGeneration: migration?.metadata.generation,
         summary: "Succeeded",
         conditions: [condition("Succeeded", "True"), condition("TargetInstalled", "True")],
       });
