@@ -1,55 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { isReady, planNode } from "../networks/nodes.ts";
-import { inOrder, isControlPlane } from "../networks/order.ts";
 import { batchLimit, cordonPatch, labelPatch, taintPatch, uncordonPatch } from "./nodes.ts";
 import { node } from "./testing.ts";
 
 const guard = { uid: "uid-n1", resourceVersion: "7" };
-const controlPlane = { "node-role.kubernetes.io/control-plane": "" };
-
-describe("isControlPlane", () => {
-  it.each([
-    ["kubeadm since 1.24", "node-role.kubernetes.io/control-plane", true],
-    ["kubeadm before", "node-role.kubernetes.io/master", true],
-    ["Rancher", "node-role.kubernetes.io/controlplane", true],
-    ["a worker's role", "node-role.kubernetes.io/worker", false],
-  ])("knows the label of %s", (_title, label, expected) => {
-    expect(isControlPlane(node("n1", { labels: { [label]: "" } }))).toBe(expected);
-  });
-});
-
-describe("isReady", () => {
-  it("is false when the condition is not True or not there", () => {
-    expect(isReady(node("n1"))).toBe(true);
-    expect(isReady(node("n1", { ready: false }))).toBe(false);
-    expect(isReady({ ...node("n1"), status: {} })).toBe(false);
-  });
-});
-
-describe("inOrder", () => {
-  const n1 = node("n1", { labels: controlPlane });
-  const [n2, n3, n10] = [node("n2"), node("n3"), node("n10")];
-
-  it.each([
-    ["workers by name, then the control plane", [n1, n3, n2], [], "n2 n3 n1"],
-    ["those that are named first, in the order given", [n1, n2, n3], ["n3", "n1"], "n3 n1 n2"],
-    ["a name no node has is passed over", [n1, n2, n3], ["gone", "n3"], "n3 n2 n1"],
-    ["names compare as text", [n2, n10, n1], [], "n10 n2 n1"],
-    ["no nodes", [], ["n1"], ""],
-  ])("gives %s", (_title, nodes, nodeOrder, expected) => {
-    expect(
-      inOrder(nodes, nodeOrder)
-        .map((n) => n.metadata.name)
-        .join(" "),
-    ).toBe(expected);
-  });
-
-  it("leaves the list it was given as it was", () => {
-    const nodes = [n3, n2];
-    inOrder(nodes);
-    expect(nodes).toEqual([n3, n2]);
-  });
-});
 
 describe("batchLimit", () => {
   it.each([
@@ -63,34 +16,6 @@ describe("batchLimit", () => {
     ["10%", 0, 1],
   ])("%s of %i nodes is %i", (batchSize, total, expected) => {
     expect(batchLimit(batchSize, total)).toBe(expected);
-  });
-});
-
-describe("planNode", () => {
-  it("puts IPv4 first in addresses and ranges", () => {
-    const dual = node("n1", { addresses: ["fd00::1", "192.0.2.1"] });
-    const plan = planNode({ ...dual, spec: { podCIDRs: ["fd00:1::/64", "10.244.0.0/24"] } });
-
-    expect(plan.internalIPs).toEqual(["192.0.2.1", "fd00::1"]);
-    expect(plan.podCIDRs).toEqual(["10.244.0.0/24", "fd00:1::/64"]);
-  });
-
-  it("takes InternalIPs only, and podCIDR where podCIDRs is missing", () => {
-    const bare = node("n1");
-    const plan = planNode({
-      ...bare,
-      spec: { podCIDR: "10.244.0.0/24" },
-      status: { addresses: [{ type: "Hostname", address: "n1" }] },
-    });
-
-    expect(plan).toEqual({
-      name: "n1",
-      uid: "uid-n1",
-      internalIPs: [],
-      podCIDRs: ["10.244.0.0/24"],
-      labels: {},
-      annotations: {},
-    });
   });
 });
 

@@ -7,7 +7,7 @@ import { MigrationError } from "../errors.ts";
 import { shortHash } from "../hash.ts";
 import { oneShotProbePod, parseProbeReport } from "../probe/pods.ts";
 import type { ProbeCheck, ProbePeer, ProbeSpec } from "../probe/spec.ts";
-import { ensureServer, peerOf, peersOf, probeToken, serviceCheck } from "../probes.ts";
+import { ensureServer, peersOf, probeToken, serviceCheck } from "../probes.ts";
 import { ownerOf } from "../tasks.ts";
 import { done, type NodeContext, type StepResult, wait } from "./context.ts";
 
@@ -38,16 +38,19 @@ export async function verify(context: NodeContext): Promise<StepResult> {
 }
 
 /**
- * Makes sure that the node has its probe server and both probes run, as far as that goes now: the node's own waits for the
- * server. Called ahead of the step too, while old pods still end: the switch is done by then, and starting takes seconds.
+ * Makes sure that both probes run, and the node's probe server for the nodes that follow. The two try the way between the
+ * node and its pods with each other, so that neither waits for a third pod. Called ahead of the step too, while old pods still end: the switch is done by then, and starting takes seconds.
  */
 export async function startProbes(context: NodeContext): Promise<{ pod: Pod | undefined; host: Pod | undefined }> {
   const { scope, migration, node, to } = context;
-  const server = await ensureServer(scope, migration, node.metadata.name, to.id);
-  const own = server === undefined ? undefined : peerOf(server, node);
   const peers = peersOf(scope, node);
-  const pod = await ensureProbe(context, "pod", peers);
-  const host = own === undefined ? undefined : await ensureProbe(context, "node", [own, ...peers]);
+  const nodeIP = context.planNode.internalIPs[0] ?? "";
+  const self: ProbePeer = { node: node.metadata.name, podIP: nodeIP, nodeIP, onNode: true };
+  const [pod, host] = await Promise.all([
+    ensureProbe(context, "pod", [...peers, self]),
+    ensureProbe(context, "node", peers),
+    ensureServer(scope, migration, node.metadata.name, to.id),
+  ]);
   return { pod, host };
 }
 
@@ -95,7 +98,7 @@ async function startProbe(
     api: true,
     deadlineSeconds: probeSeconds,
     ...(service === undefined ? {} : { service }),
-    ...(network === "pod" ? { dns: "kubernetes.default.svc" } : {}),
+    ...(network === "pod" ? { dns: "kubernetes.default.svc" } : { awaitsPod: true }),
     ...(external === undefined ? {} : { external }),
   };
   const wanted = oneShotProbePod({

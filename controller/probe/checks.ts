@@ -27,6 +27,7 @@ export interface Self {
 const transferBytes = 1024 * 1024;
 /** Part of an attempt's time the peer has for calling back; the rest is for hearing what it says of it. */
 const callBackShare = 0.8;
+const dismissMs = 1000;
 /** Headers of IP and UDP, in bytes. */
 const headerBytes = { v4: 28, v6: 48 };
 
@@ -37,6 +38,7 @@ export function checksOf(spec: ProbeSpec, self: Self): Check[] {
 }
 
 function podChecks(spec: ProbeSpec, self: Self, peer: ProbePeer): Check[] {
+  if (peer.onNode === true) return ownNodeChecks(spec, self, peer);
   const me = `pod on ${spec.node}`;
   const it = `pod on ${peer.node} (${peer.podIP})`;
   const forth = `${me} -> ${it}`;
@@ -51,6 +53,25 @@ function podChecks(spec: ProbeSpec, self: Self, peer: ProbePeer): Check[] {
     ...fullSizeChecks(spec, peer, forth),
     check("pod-to-node", `${me} -> node ${peer.node} (${peer.nodeIP})`, (ms) => reach(peer.nodeIP, kubeletPort, ms)),
   ];
+}
+
+/** Between a pod and its own node, both ways. */
+function ownNodeChecks(spec: ProbeSpec, self: Self, peer: ProbePeer): Check[] {
+  const me = `pod on ${spec.node} (${self.address})`;
+  const it = `node ${peer.node}`;
+  const target = { host: self.address, port: self.listenerPort, expect: "who" };
+  return [
+    check("pod-to-node", `${me} -> ${it}`, (ms) => expectPeer(peer, spec.port, ms)),
+    check("node-to-pod", `${it} -> ${me}`, async (ms) => samePod(await callBack(spec, peer, target, ms), self)),
+    ...fullSizeChecks(spec, peer, `${me} -> ${it}`),
+  ];
+}
+
+/** Tells the probe on the node's own network that it is needed no more. It would end by its deadline all the same. */
+export async function dismiss(spec: ProbeSpec): Promise<void> {
+  const headers = { [tokenHeader]: spec.token };
+  for (const peer of spec.peers.filter((p) => p.onNode === true))
+    await ask(peer.podIP, spec.port, "/done", dismissMs, { method: "POST", headers }).catch(() => undefined);
 }
 
 function nodeChecks(spec: ProbeSpec, _self: Self, peer: ProbePeer): Check[] {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { leaveMessage } from "../host/main.ts";
-import { checksOf, type Self } from "./checks.ts";
+import { checksOf, dismiss, type Self } from "./checks.ts";
 import { renderReport } from "./report.ts";
 import { runChecks } from "./run.ts";
 import { type ProbeServer, startProbeServer } from "./server.ts";
@@ -47,11 +47,24 @@ export async function probeMain(
   }
   const { spec } = read;
   const own = identity(env);
-  const listener = spec.network === "pod" ? await startProbeServer({ port: 0, token: spec.token, ...own }) : undefined;
+  const deadlineMs = (spec.deadlineSeconds ?? 10) * 1000;
+  let done = () => {};
+  const dismissed = new Promise<void>((resolve) => {
+    done = resolve;
+  });
+  const port = spec.network === "node" ? spec.port : 0;
+  const listener = await listen({ port, token: spec.token, onDone: done, ...own });
+  if (typeof listener === "string") {
+    leaveMessage(JSON.stringify({ error: listener }));
+    return 1;
+  }
   const self = { ...selfFrom(env, spec, listener), pod: own.pod, resolvConfPath };
   const clock = { now: () => performance.now(), sleep: (milliseconds: number) => sleep(milliseconds) };
-  const checks = await runChecks(checksOf(spec, self), spec.deadlineSeconds ?? 10, clock);
-  await listener?.close();
+  const started = clock.now();
+  const checks = await runChecks(checksOf(spec, self), deadlineMs / 1000, clock);
+  if (spec.network === "pod") await dismiss(spec);
+  else if (spec.awaitsPod) await Promise.race([dismissed, sleep(Math.max(0, deadlineMs - (clock.now() - started)))]);
+  await listener.close();
   leaveMessage(renderReport(checks));
   return checks.every((check) => check.ok) ? 0 : 1;
 }
@@ -60,11 +73,20 @@ function identity(env: Env): { node: string; pod: string } {
   return { node: env.NODE_NAME ?? "", pod: env.POD_NAME ?? "" };
 }
 
-function selfFrom(env: Env, spec: ProbeSpec, listener: ProbeServer | undefined): Omit<Self, "pod" | "resolvConfPath"> {
+/** The listener, or in one line why there is none. */
+async function listen(options: Parameters<typeof startProbeServer>[0]): Promise<ProbeServer | string> {
+  try {
+    return await startProbeServer(options);
+  } catch (error) {
+    return `cannot listen on port ${options.port}: ${error instanceof Error ? error.message : String(error)}`;
+  }
+}
+
+function selfFrom(env: Env, spec: ProbeSpec, listener: ProbeServer): Omit<Self, "pod" | "resolvConfPath"> {
   const host = env.KUBERNETES_SERVICE_HOST;
   return {
     address: spec.network === "node" ? spec.nodeIP : (env.POD_IP ?? ""),
-    listenerPort: listener?.port ?? 0,
+    listenerPort: listener.port,
     api: host === undefined ? undefined : { host, port: Number(env.KUBERNETES_SERVICE_PORT ?? 443) },
   };
 }

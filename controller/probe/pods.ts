@@ -1,19 +1,16 @@
-import { hostServiceAccount, managedBy, managedByLabel, probePort, probeService, roleLabel } from "../../crds/names.ts";
-import type { Container, Pod, PodSpec, Service } from "../../kube/objects.ts";
+import { hostServiceAccount, managedBy, managedByLabel, probePort, roleLabel } from "../../crds/names.ts";
+import type { Container, Pod, PodSpec } from "../../kube/objects.ts";
 import type { OwnerReference } from "../../kube/types.ts";
 import { listFrom, numberFrom, plain, podOutcome, recordFrom } from "../host/pod-outcome.ts";
 import type { CheckKind, ProbeCheck, ProbeReport, ProbeSpec } from "./spec.ts";
 
-interface ProbeObject {
+interface ProbePodBase {
+  name: string;
   namespace: string;
-  /** Its end is the object's end. */
+  /** Its end is the pod's end. */
   owner: OwnerReference;
   /** Beside the labels every object of ours carries. */
   labels?: Record<string, string>;
-}
-
-interface ProbePodBase extends ProbeObject {
-  name: string;
   image: string;
   /** Default: the kubelet's. */
   imagePullPolicy?: "Always" | "IfNotPresent" | "Never";
@@ -51,25 +48,6 @@ export function oneShotProbePod(wanted: OneShotProbePod): Pod {
   const activeDeadlineSeconds = (spec.deadlineSeconds ?? defaultDeadlineSeconds) + startSeconds;
   const args = ["probe", "--spec", JSON.stringify(spec)];
   return probePod(wanted, "probe", spec.node, { args }, { restartPolicy: "Never", activeDeadlineSeconds, ...ofNode });
-}
-
-/** The Service in front of the probe servers. */
-export function probeServiceObject(wanted: ProbeObject): Service {
-  return {
-    apiVersion: "v1",
-    kind: "Service",
-    metadata: {
-      name: probeService,
-      namespace: wanted.namespace,
-      labels: { ...wanted.labels, [managedByLabel]: managedBy },
-      ownerReferences: [wanted.owner],
-    },
-    spec: {
-      type: "ClusterIP",
-      selector: { [managedByLabel]: managedBy, [roleLabel]: "probe-server" },
-      ports: [{ name: "probe", port: probePort, targetPort: probePort, protocol: "TCP" }],
-    },
-  };
 }
 
 /** Bound to its node without the scheduler; no token, no privilege, no resources that a full node could refuse. */

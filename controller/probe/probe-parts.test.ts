@@ -1,7 +1,8 @@
 import { describe, expect, test, vi } from "vitest";
-import type { Pod } from "../../kube/objects.ts";
+import type { Pod, Service } from "../../kube/objects.ts";
+import { probeServiceObject } from "../../plugin/install/deployment.ts";
 import { probeMain, probeServerMain } from "./main.ts";
-import { oneShotProbePod, parseProbeReport, probeServerPod, probeServiceObject } from "./pods.ts";
+import { oneShotProbePod, parseProbeReport, probeServerPod } from "./pods.ts";
 import { renderReport } from "./report.ts";
 import { candidates, parseResolvConf } from "./resolve.ts";
 import { runChecks } from "./run.ts";
@@ -200,7 +201,7 @@ describe("pods", () => {
   const server = probeServerPod({ ...base, name: "probe-server-n1", nodeName: "n1", token: "secret" });
 
   test("a server is on the pod network of its node, restarts, and the Service finds it", () => {
-    const { selector, ports } = probeServiceObject(base).spec;
+    const { selector, ports } = probeServiceObject().spec as Service["spec"];
     expect(server.metadata.labels).toMatchObject(selector ?? { none: "" });
     expect(server.spec).toMatchObject({ nodeName: "n1", restartPolicy: "Always", automountServiceAccountToken: false });
     expect(server.spec.hostNetwork).toBeUndefined();

@@ -24,6 +24,8 @@ interface Options {
   pod: string;
   /** Callers without it are not called back, so that the server is no way around network policies. */
   token: string;
+  /** Called when a caller with the token says that it needs this server no more. */
+  onDone?: () => void;
 }
 
 const maxBodyBytes = 4 * 1024 * 1024;
@@ -70,6 +72,11 @@ async function answer(options: Options, request: IncomingMessage, response: Serv
     if (request.headers[tokenHeader] !== options.token)
       return reply(response, 403, { ok: false, detail: "wrong token" });
     return reply(response, 200, await callBack(url.searchParams));
+  }
+  if (url.pathname === "/done" && request.method === "POST" && request.headers[tokenHeader] === options.token) {
+    reply(response, 200, {});
+    options.onDone?.();
+    return;
   }
   reply(response, 404, { error: "not found" });
 }

@@ -8,6 +8,8 @@ export interface ProbePeer {
   podIP: string;
   /** InternalIP of its node. */
   nodeIP: string;
+  /** It listens on the node's own network (`podIP` is `nodeIP`): the probe of network "node", which runs at the same time. */
+  onNode?: true;
 }
 
 /** What a one-shot probe checks, as `probe --spec JSON` gets it. */
@@ -15,12 +17,17 @@ export interface ProbeSpec {
   /** Name of the node it runs on, and that node's InternalIP. */
   node: string;
   nodeIP: string;
-  /** "pod": from the pod network, both ways with each peer. "node": from the node's own network to the pods and back. */
+  /**
+   * "pod": from the pod network, both ways with each peer. "node": from the node's own network to the pods and back; it also
+   * listens there, until the node's pod probe has said that it is done with it or the deadline is over.
+   */
   network: "pod" | "node";
   /** Probe servers: those of other nodes, and of this one where one runs. */
   peers: ProbePeer[];
   /** TCP and UDP port of the probe servers, TCP port of their Service. */
   port: number;
+  /** Of network "node": its pod probe will come to it. */
+  awaitsPod?: boolean;
   /** Shared with the servers; without it they call nobody back. */
   token: string;
   /** Largest packet the overlay carries, in bytes, IP header included. */

@@ -35,7 +35,7 @@ export function namespaceObject(): UnknownObject {
   };
 }
 
-/** Service in front of the probe servers. It has no endpoints but while a check runs. */
+/** Service in front of the probe servers. It has endpoints while a migration is under way. */
 export function probeServiceObject(): UnknownObject {
   return {
     apiVersion: "v1",
