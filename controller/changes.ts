@@ -79,7 +79,7 @@ async function pendingChange(client: KubeClient, change: ApiChange): Promise<Pen
       throw new MigrationError("TargetMissing", `${describe(resource, key)} is not there`, {
         kind: "wait",
         object: describe(resource, key),
-        hint: "it comes with the target's manifests: run kubectl cni-migrate start -f again",
+        hint: "it comes with the target's manifests: run kubectl cni-migrate start NAME --target TARGET -f FILE again",
         retryAfterSeconds: 5,
       });
     return {

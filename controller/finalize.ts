@@ -21,7 +21,7 @@ export async function hold(scope: Scope, migration: CniMigration): Promise<CniMi
 
 /** A NodeMigration that is being deleted goes once its node is not half-way; until then its steps go on. */
 export async function releaseNode(scope: Scope, nodeMigration: NodeMigration): Promise<boolean> {
-  if (nodeMigration.metadata.deletionTimestamp === undefined || isHalfWay(nodeMigration)) return false;
+  if (nodeMigration.metadata.deletionTimestamp === undefined || isHalfWay(scope, nodeMigration)) return false;
   await letGo(scope, nodeMigrations, nodeMigration);
   return true;
 }
@@ -33,7 +33,7 @@ export async function releaseNode(scope: Scope, nodeMigration: NodeMigration): P
 export async function releaseMigration(context: MigrationContext): Promise<{ afterSeconds: number } | undefined> {
   const { scope, migration } = context;
   if (!migration.metadata.finalizers?.includes(finalizer)) return undefined;
-  const halfWay = context.nodeMigrations.filter(isHalfWay);
+  const halfWay = context.nodeMigrations.filter((nm) => isHalfWay(scope, nm));
   if (halfWay.length > 0) {
     const names = halfWay
       .map((nm) => nm.spec.nodeName)
@@ -52,9 +52,11 @@ export async function releaseMigration(context: MigrationContext): Promise<{ aft
   return undefined;
 }
 
-function isHalfWay(nodeMigration: NodeMigration): boolean {
-  const step = nodeMigration.status?.step ?? "Pending";
-  return step !== "Pending" && step !== "Done";
+/** A node that is gone, or was made anew, is not half-way any more, wherever it stood. */
+function isHalfWay(scope: Scope, { spec, status }: NodeMigration): boolean {
+  const step = status?.step ?? "Pending";
+  const there = scope.stores.nodes.get({ name: spec.nodeName })?.metadata.uid === spec.nodeUID;
+  return there && step !== "Pending" && step !== "Done";
 }
 
 async function letGo<T extends KubeObject>(scope: Scope, resource: Resource<T>, object: T): Promise<void> {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { Taint } from "../kube/objects.ts";
 import { batchLimit, cordonPatch, labelPatch, taintPatch, uncordonPatch } from "./nodes.ts";
 import { node } from "./testing.ts";
 
@@ -33,8 +34,8 @@ describe("labelPatch", () => {
 });
 
 describe("taintPatch", () => {
-  const ours = { key: "cni-migrate.io/pending", effect: "PreferNoSchedule" };
-  const other = { key: "dedicated", effect: "NoSchedule" };
+  const ours: Taint = { key: "cni-migrate.io/pending", effect: "PreferNoSchedule" };
+  const other: Taint = { key: "dedicated", effect: "NoSchedule" };
 
   it.each([
     ["adds ours to those of others", [other], true, [other, ours]],

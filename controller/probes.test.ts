@@ -5,7 +5,6 @@ import type { ObjectKey } from "../kube/types.ts";
 import {
   ensureServer,
   migrationOwner,
-  peerOf,
   peersOf,
   probeToken,
   removeProbes,
@@ -41,6 +40,10 @@ function server(number: number, network: string, changes: { status?: Pod["status
 
 function notReady(of: ReturnType<typeof nodeOn>): ReturnType<typeof nodeOn> {
   return { ...of, status: { ...of.status, conditions: [{ type: "Ready", status: "Unknown" }] } };
+}
+
+function leaving(pod: Pod): Pod {
+  return { ...pod, metadata: { ...pod.metadata, deletionTimestamp: "2030-01-01T00:00:00Z" } };
 }
 
 function onNode(pod: Pod, name: string): Pod {
@@ -84,7 +87,13 @@ describe("peersOf", () => {
       [nodeOn(2, "calico")],
       [server(2, "calico", { status: { phase: "Failed", podIP: "10.244.2.9" } })],
     ],
+    ["a server on its way out", [nodeOn(2, "calico")], [leaving(server(2, "calico"))]],
     ["a server on a node that is gone", [], [server(2, "calico")]],
+    [
+      "a server on a node without an InternalIP",
+      [node("n2", { labels: { "cni-migrate.io/network": "calico" } })],
+      [server(2, "calico")],
+    ],
     [
       "a pod that only looks like one",
       [nodeOn(2, "calico")],
@@ -108,17 +117,6 @@ describe("peersOf", () => {
     const names = peersOf(scopeWith(nodes, pods), nodeOn(1, "calico")).map((p) => p.node);
 
     expect(names.sort()).toEqual(["n2", "n3", "n4", "n5", "n8", "n9"]);
-  });
-});
-
-describe("peerOf", () => {
-  it("is nothing while the server is on its way out, or the node has no InternalIP", () => {
-    const leaving = server(2, "calico");
-    leaving.metadata.deletionTimestamp = "2030-01-01T00:00:00Z";
-
-    expect(peerOf(server(2, "calico"), nodeOn(2, "calico"))).toEqual(peer(2));
-    expect(peerOf(leaving, nodeOn(2, "calico"))).toBeUndefined();
-    expect(peerOf(server(2, "calico"), node("n2"))).toBeUndefined();
   });
 });
 
@@ -197,9 +195,7 @@ describe("servers", () => {
     const deleted: string[] = [];
     const foreign = server(3, "flannel");
     foreign.metadata.ownerReferences = [{ ...migrationOwner(migration()), uid: "uid-other" }];
-    const leaving = server(4, "flannel");
-    leaving.metadata.deletionTimestamp = "2030-01-01T00:00:00Z";
-    const scope = scopeWith([], [server(1, "flannel"), server(2, "calico"), foreign, leaving], {
+    const scope = scopeWith([], [server(1, "flannel"), server(2, "calico"), foreign, leaving(server(4, "flannel"))], {
       delete: async (_: unknown, key: ObjectKey) => {
         deleted.push(key.name);
         return true;

@@ -123,12 +123,12 @@ export function ownerOf(nodeMigration: NodeMigration): OwnerReference {
   };
 }
 
-/** Pods of an owner that ended well have said what they had to say. Those that failed stay for their logs. */
+/** Pods of a node that is done have said what they had to say. Those that failed stay for their logs. */
 export async function removeEndedPods(scope: Scope, ownerUID: string): Promise<void> {
   const ended = scope.stores.pods
     .list()
     .filter((pod) => pod.metadata.namespace === systemNamespace && isOwnedBy(pod, { uid: ownerUID }))
-    .filter((pod) => pod.status?.phase === "Succeeded" && pod.metadata.deletionTimestamp === undefined);
+    .filter((pod) => pod.status?.phase !== "Failed" && pod.metadata.deletionTimestamp === undefined);
   await Promise.all(
     ended.map(({ metadata: { name, uid } }) =>
       scope.client.delete(

@@ -1,5 +1,5 @@
 import type { CniMigration, NodeMigration, StepName } from "../crds/index.ts";
-import type { Condition, Node } from "../kube/objects.ts";
+import type { Condition, Node, Taint } from "../kube/objects.ts";
 import * as resources from "../kube/resources.ts";
 import { FakeClock } from "../kube/testing/fake-clock.ts";
 import type { KubeClient } from "../kube/types.ts";
@@ -17,7 +17,7 @@ interface NodeFacts {
   cordoned?: boolean;
   labels?: Record<string, string>;
   annotations?: Record<string, string>;
-  taints?: { key: string; effect: string }[];
+  taints?: Taint[];
   /** InternalIPs. */
   addresses?: string[];
 }

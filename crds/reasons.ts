@@ -7,6 +7,7 @@ interface ReasonText {
 }
 
 const nothing = "nothing is to be done";
+const notGivenYet = "nothing is to be done; this version does not go back yet, so that it does not give this reason";
 
 /** How things go. */
 const course = {
@@ -23,7 +24,7 @@ const course = {
     fix: "apply the target's manifests with `kubectl cni-migrate start NAME --target TARGET -f FILE`",
   },
   Migrating: { when: "nodes are being switched to the target", fix: nothing },
-  Reverting: { when: "spec.direction is Revert and nodes are being switched back to the source", fix: nothing },
+  Reverting: { when: "spec.direction is Revert and nodes are being switched back to the source", fix: notGivenYet },
   Paused: {
     when: "spec.paused is true, or as many nodes as spec.pauseAfter says are done",
     fix: "go on with `kubectl cni-migrate resume NAME`",
@@ -31,23 +32,23 @@ const course = {
   TargetInstalled: { when: "the target's agent is installed and waits for nodes", fix: nothing },
   NodesMigrated: { when: "every node that takes part is on the network spec.direction asks for", fix: nothing },
   SourceKept: {
-    when: "the source's objects stay, without a pod on any node, so that the way back is open",
-    fix: "when you are sure, `kubectl cni-migrate finalize NAME` removes them",
+    when: "the source's objects stay in the API, without a pod on any node",
+    fix: "nothing is to be done; they do no harm",
   },
-  SourceRemoved: { when: "the source's objects were removed", fix: nothing },
+  SourceRemoved: { when: "nothing of the source is left on the nodes; its objects in the API stay", fix: nothing },
   Succeeded: { when: "everything spec asks for is done", fix: nothing },
-  Reverted: { when: "every node is back on the source network", fix: nothing },
+  Reverted: { when: "every node is back on the source network", fix: notGivenYet },
   Failed: {
     when: "the work ended and what was wanted is not there",
     fix: "the message of the condition Stalled names the cause",
   },
   NodeFailed: {
     when: "a node is Stalled; no further node is begun",
-    fix: "`kubectl get nodemigrations` names the node and what blocks it; when that is mended, `kubectl cni-migrate retry NODE`; or go back with `kubectl cni-migrate revert NAME`",
+    fix: "`kubectl get nodemigrations` names the node and what blocks it; when that is mended, `kubectl cni-migrate retry NODE`",
   },
   AnotherMigrationActive: {
     when: "an older CniMigration is not finished; one is worked on at a time",
-    fix: "wait for the older one, or end it with `kubectl cni-migrate revert NAME`; this one then begins by itself",
+    fix: "wait for the older one, and this one begins by itself; or remove this one with `kubectl delete cnimigration NAME`",
   },
 } as const satisfies Record<string, ReasonText>;
 
@@ -237,12 +238,12 @@ const node = {
   Verifying: { when: "probe pods check the node's connections", fix: nothing },
   VerifyOff: {
     when: "spec.verify.enabled is false, so nothing was checked",
-    fix: "`kubectl cni-migrate check` checks the cluster at any time",
+    fix: "nothing is to be done; set spec.verify.enabled to true and the nodes that have yet to move are checked",
   },
   ConnectivityVerified: { when: "every connection that was tried worked", fix: nothing },
   ConnectivityFailed: {
     when: "a connection that was tried did not work; no further node is begun",
-    fix: "the message names the path; mend it, then `kubectl cni-migrate retry NODE`, or go back with `kubectl cni-migrate revert NAME`",
+    fix: "the message names the path; mend it, then `kubectl cni-migrate retry NODE`",
   },
   CleaningUp: { when: "what the earlier network left on the node is being removed", fix: nothing },
   Clean: { when: "the node was read again and nothing of the earlier network is left", fix: nothing },

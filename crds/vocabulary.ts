@@ -125,7 +125,7 @@ export const migrationConditions = {
     reasons: ["NotStarted", "Verifying", "VerifyOff", "ConnectivityVerified", "ConnectivityFailed"],
   },
   SourceRemoved: {
-    summary: "The source's objects are removed; there is no way back but a new migration.",
+    summary: "Nothing of the source is left on the nodes; its objects in the API stay, without a pod.",
     reasons: ["NotStarted", "SourceKept", "SourceRemoved", "LeftoversFound"],
   },
   Reverted: {

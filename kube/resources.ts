@@ -75,12 +75,6 @@ export const networkPolicies = namespaced<NetworkPolicy>("networking.k8s.io/v1",
 
 export const roles = namespaced<Role>("rbac.authorization.k8s.io/v1", "roles", "Role");
 export const roleBindings = namespaced<RoleBinding>("rbac.authorization.k8s.io/v1", "rolebindings", "RoleBinding");
-export const clusterRoles = clusterScoped<Role>("rbac.authorization.k8s.io/v1", "clusterroles", "ClusterRole");
-export const clusterRoleBindings = clusterScoped<RoleBinding>(
-  "rbac.authorization.k8s.io/v1",
-  "clusterrolebindings",
-  "ClusterRoleBinding",
-);
 export const customResourceDefinitions = clusterScoped<CustomResourceDefinition>(
   "apiextensions.k8s.io/v1",
   "customresourcedefinitions",
@@ -110,11 +104,6 @@ export const ipamBlocks = clusterScoped(calico, "ipamblocks", "IPAMBlock");
 export const blockAffinities = clusterScoped(calico, "blockaffinities", "BlockAffinity");
 export const ipamHandles = clusterScoped(calico, "ipamhandles", "IPAMHandle");
 export const clusterInformations = clusterScoped(calico, "clusterinformations", "ClusterInformation");
-export const bgpConfigurations = clusterScoped(calico, "bgpconfigurations", "BGPConfiguration");
-export const hostEndpoints = clusterScoped(calico, "hostendpoints", "HostEndpoint");
-export const globalNetworkPolicies = clusterScoped(calico, "globalnetworkpolicies", "GlobalNetworkPolicy");
-export const calicoNetworkPolicies = namespaced(calico, "networkpolicies", "NetworkPolicy");
 
 /** Present when Calico is run by its operator. */
 export const installations = clusterScoped("operator.tigera.io/v1", "installations", "Installation");
-export const ciliumNodes = clusterScoped("cilium.io/v2", "ciliumnodes", "CiliumNode");

@@ -10,7 +10,7 @@ export function stepsPage(): string {
   return page([
     notice,
     "# Steps of a node",
-    "A node goes through these steps in this order. On the way back (`spec.direction: Revert`) the list is the same with the two networks exchanged. `kubectl get nodemigrations` shows the step each node is in; `status.steps` of a NodeMigration holds when each step began and ended.",
+    "A node goes through these steps in this order. `kubectl get nodemigrations` shows the step each node is in; `status.steps` of a NodeMigration holds when each step began and ended.",
     table(["Step", "What is done", "Condition that is True when done"], rows),
     "A network may have nothing to do in a step. None adds a step of its own.",
   ]);

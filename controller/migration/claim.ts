@@ -3,7 +3,7 @@ import { isTrue } from "../../kube/conditions.ts";
 import { strategyOf } from "../../networks/overlays.ts";
 import { next, type Phase } from "./phase.ts";
 
-/** At most one unfinished migration: the oldest. Two of the same second are told apart by UID. */
+/** At most one unfinished migration: the oldest. Two of the same second are told apart by UID. Only where a way leads. */
 export const claim: Phase = {
   name: "Claim",
   async run({ migration, scope }) {
@@ -18,7 +18,13 @@ export const claim: Phase = {
         message: `CniMigration ${first.metadata.name} is not finished; this one begins when it is, or remove it with kubectl delete cnimigration ${migration.metadata.name}`,
         afterSeconds: 30,
       };
-    const { source, target } = migration.spec;
+    const { source, target, direction } = migration.spec;
+    if (direction === "Revert")
+      return {
+        outcome: "stalled",
+        reason: "NotSupportedYet",
+        message: "this version cannot go back to the source yet; set spec.direction to Forward",
+      };
     if (strategyOf(source, target) === undefined)
       return { outcome: "stalled", reason: "NotSupportedYet", message: `there is no way from ${source} to ${target}` };
     return next;

@@ -5,6 +5,7 @@ import { nodes as nodeResource } from "../../kube/resources.ts";
 import { drainPolicy } from "../drain/policy.ts";
 import { clusterView } from "../node/drain.ts";
 import { taintPatch } from "../nodes.ts";
+import { selectedNodes } from "../plan.ts";
 import { removeProbes } from "../probes.ts";
 import { spreadPods } from "../spread/engine.ts";
 import type { MigrationContext, Phase, PhaseResult } from "./phase.ts";
@@ -21,8 +22,8 @@ export const finishPhase: Phase = {
     if (waiting !== undefined) return waiting;
     await untaint(context);
     await removeProbes(context.scope, context.migration);
-    const { migration, nodeMigrations, scope } = context;
-    const done = nodeMigrations.length;
+    const { migration, nodeMigrations, nodes, scope } = context;
+    const done = selectedNodes(migration, nodes).length;
     const verified = nodeMigrations.every((nm) => isTrue(nm.status?.conditions, "ConnectivityVerified"));
     const clean = nodeMigrations.every(isClean);
     await context.record({
@@ -39,7 +40,7 @@ export const finishPhase: Phase = {
           clean ? "True" : "False",
           clean ? "SourceRemoved" : "LeftoversFound",
           clean
-            ? `nothing of ${migration.spec.source} is left on the nodes; its objects in the API stay until kubectl cni-migrate finalize`
+            ? `nothing of ${migration.spec.source} is left on the nodes; its objects in the API stay, without a pod`
             : "kubectl get nodemigrations -o yaml names what is left",
         ],
       ]),

@@ -1,7 +1,7 @@
 import type { CniMigration } from "../../crds/index.ts";
 import { apiVersion, finalizer, networkLabel } from "../../crds/names.ts";
 import { setCondition } from "../../kube/conditions.ts";
-import { isApiError, isConflict } from "../../kube/errors.ts";
+import { isApiError } from "../../kube/errors.ts";
 import type { Condition, Node } from "../../kube/objects.ts";
 import { daemonSets, nodeMigrations, nodes as nodeResource } from "../../kube/resources.ts";
 import type { ApiChange, NetworkFacts } from "../../networks/contract.ts";
@@ -9,10 +9,13 @@ import { networkById } from "../../networks/index.ts";
 import { planNode } from "../../networks/nodes.ts";
 import { gatherSnapshot } from "../../networks/snapshot.ts";
 import { ensureNodeChanges, pendingChanges } from "../changes.ts";
+import { MigrationError } from "../errors.ts";
 import { hold } from "../finalize.ts";
 import { guarded, taintPatch } from "../nodes.ts";
 import { namedAgents, planContext, selectedNodes, sourceOverrides } from "../plan.ts";
 import { ensureServer, migrationOwner } from "../probes.ts";
+import type { Scope } from "../scope.ts";
+import { isOwnedBy } from "../tasks.ts";
 import { type MigrationContext, next, type Phase, type PhaseResult } from "./phase.ts";
 
 /**
@@ -25,6 +28,7 @@ export const preparePhase: Phase = {
   async run(context) {
     context.migration = await hold(context.scope, context.migration);
     await labelNodes(context);
+    await forgetReplaced(context);
     const waiting = await prepareCluster(context);
     if (waiting !== undefined) return waiting;
     return prepareNodes(context);
@@ -53,6 +57,18 @@ async function labelNodes({ migration, nodes, scope, nodeMigrations: existing }:
       ...(taint === undefined ? {} : { spec: taint.spec }),
     });
     scope.stores.nodes.put(await scope.client.patch(nodeResource, { name }, patch));
+  }
+}
+
+/** A node made anew under the name of one that is done, or has not begun, has all before it again. */
+async function forgetReplaced({ nodes, nodeMigrations: existing, scope }: MigrationContext): Promise<void> {
+  const uids = new Map(nodes.map(({ metadata }) => [metadata.name, metadata.uid]));
+  for (const { metadata, spec, status } of existing) {
+    const uid = uids.get(spec.nodeName);
+    const begun = status?.step !== "Done" && status?.step !== "Pending";
+    if (uid === undefined || uid === spec.nodeUID || begun || metadata.deletionTimestamp !== undefined) continue;
+    const preconditions = metadata.uid === undefined ? {} : { preconditions: { uid: metadata.uid } };
+    await scope.client.delete(nodeMigrations, { name: metadata.name }, preconditions);
   }
 }
 
@@ -160,9 +176,22 @@ async function addNode({ migration, scope }: MigrationContext, node: Node): Prom
     });
     scope.stores.nodeMigrations.put(made);
   } catch (error) {
-    // One of this name that is ours already only means that the store is behind.
-    if (!isApiError(error, "AlreadyExists") && !isConflict(error)) throw error;
+    if (!isApiError(error, "AlreadyExists")) throw error;
+    await refuseForeign(scope, migration, name);
   }
+}
+
+/** A NodeMigration of this name that is ours only means that the store is behind. */
+async function refuseForeign(scope: Scope, migration: CniMigration, name: string): Promise<void> {
+  const existing = await scope.client.get(nodeMigrations, { name });
+  if (existing === undefined || isOwnedBy(existing, migrationOwner(migration))) return;
+  const { migrationName } = existing.spec;
+  const stays = scope.stores.migrations.get({ name: migrationName }) !== undefined;
+  throw new MigrationError("Conflict", `NodeMigration ${name} is CniMigration ${migrationName}'s`, {
+    kind: stays ? "stalled" : "wait",
+    object: `nodemigration ${name}`,
+    hint: `remove that migration's record: kubectl delete ${stays ? `cnimigration ${migrationName}` : `nodemigration ${name}`}`,
+  });
 }
 
 export function hasCondition(migration: CniMigration, type: string): boolean {

@@ -39,14 +39,15 @@ export async function reconcileMigration(scope: Scope, name: string): Promise<{ 
 }
 
 function contextOf(scope: Scope, migration: CniMigration): MigrationContext {
-  const mine = scope.stores.nodeMigrations
-    .list()
-    .filter((nm) => nm.metadata.ownerReferences?.some((ref) => ref.uid === migration.metadata.uid));
   const context: MigrationContext = {
     scope,
     migration,
     nodes: scope.stores.nodes.list(),
-    nodeMigrations: mine,
+    get nodeMigrations() {
+      return scope.stores.nodeMigrations
+        .list()
+        .filter((nm) => nm.metadata.ownerReferences?.some((ref) => ref.uid === migration.metadata.uid));
+    },
     async record(status) {
       const { migration: current } = context;
       context.migration = await patchStatus(scope.client, cniMigrations, current, { ...current.status, ...status });
@@ -60,7 +61,8 @@ function contextOf(scope: Scope, migration: CniMigration): MigrationContext {
 function isFinished({ migration, nodes, nodeMigrations }: MigrationContext): boolean {
   if (!isTrue(migration.status?.conditions, "Succeeded")) return false;
   if (migration.status?.observedGeneration !== migration.metadata.generation) return false;
-  return selectedNodes(migration, nodes).length === nodeMigrations.filter((nm) => nm.status?.step === "Done").length;
+  const selected = selectedNodes(migration, nodes);
+  return selected.length === countNodes(selected, nodes, nodeMigrations).migrated;
 }
 
 async function runPhases(context: MigrationContext): Promise<PhaseResult> {
@@ -101,7 +103,7 @@ export function statusOf(
   if (result.outcome === "next") return {};
   const now = scope.now();
   const selected = selectedNodes(migration, nodes);
-  const counts = countNodes(selected, nodes.length, nodeMigrations);
+  const counts = countNodes(selected, nodes, nodeMigrations);
   const { reason, message } = result;
   const conditions = {
     wait: [

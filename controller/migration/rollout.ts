@@ -28,13 +28,42 @@ function placeOf(nodeMigration: NodeMigration): Place {
   return step === "Done" ? "migrated" : step === "Pending" ? "pending" : "inProgress";
 }
 
-/** Where the nodes are; they add up to total. */
-export function countNodes(selected: readonly Node[], all: number, nodeMigrations: readonly NodeMigration[]): Counts {
-  const places = nodeMigrations.map(placeOf);
-  const of = (place: Place) => places.filter((p) => p === place).length;
-  const counts = { inProgress: of("inProgress"), migrated: of("migrated"), failed: of("failed") };
-  const known = counts.inProgress + counts.migrated + counts.failed;
-  return { total: all, pending: selected.length - known, ...counts, skipped: all - selected.length };
+/**
+ * Where the nodes are; they add up to total. A node that has begun counts to its end, also when it is gone or left out by
+ * now; one that is done, or has not begun, counts only while it takes part.
+ */
+export function countNodes(
+  selected: readonly Node[],
+  nodes: readonly Node[],
+  nodeMigrations: readonly NodeMigration[],
+): Counts {
+  const uids = new Map(nodes.map(({ metadata }) => [metadata.name, metadata.uid]));
+  const taking = new Set(selected.map(({ metadata }) => metadata.name));
+  const counts = { inProgress: 0, migrated: 0, failed: 0 };
+  let gone = 0;
+  let leftOut = 0;
+  for (const nodeMigration of nodeMigrations) {
+    const { nodeName, nodeUID } = nodeMigration.spec;
+    const place = placeOf(nodeMigration);
+    const takesPart = taking.has(nodeName) && uids.get(nodeName) === nodeUID;
+    if (place === "pending" || (place === "migrated" && !takesPart)) continue;
+    counts[place]++;
+    if (!uids.has(nodeName)) gone++;
+    else if (!taking.has(nodeName)) leftOut++;
+  }
+  const total = nodes.length + gone;
+  const skipped = nodes.length - selected.length - leftOut;
+  const pending = total - skipped - counts.inProgress - counts.migrated - counts.failed;
+  return { total, pending, ...counts, skipped };
+}
+
+/** The NodeMigrations by their nodes. A node made anew under the same name is another one. */
+function byNode(nodeMigrations: readonly NodeMigration[]): (node: Node) => NodeMigration | undefined {
+  const byName = new Map(nodeMigrations.map((nm) => [nm.spec.nodeName, nm]));
+  return ({ metadata }) => {
+    const found = byName.get(metadata.name);
+    return found?.spec.nodeUID === metadata.uid ? found : undefined;
+  };
 }
 
 /** The nodes that may begin now, in their order. Pure. */
@@ -46,7 +75,6 @@ export function admit(input: {
   /** Nodes that may be done before it pauses by itself. */
   pauseAfter: number | undefined;
 }): NodeMigration[] {
-  const byName = new Map(input.nodeMigrations.map((nm) => [nm.spec.nodeName, nm]));
   const places = input.nodeMigrations.map(placeOf);
   if (places.includes("failed")) return [];
   const inProgress = places.filter((p) => p === "inProgress").length;
@@ -57,7 +85,7 @@ export function admit(input: {
   );
   return inOrder(input.nodes, input.nodeOrder)
     .filter(isReady)
-    .map((node) => byName.get(node.metadata.name))
+    .map(byNode(input.nodeMigrations))
     .filter((nm) => nm !== undefined)
     .filter((nm) => placeOf(nm) === "pending")
     .slice(0, Math.max(0, room));
@@ -69,7 +97,7 @@ export const rolloutPhase: Phase = {
   async run(context) {
     const { migration } = context;
     const selected = selectedNodes(migration, context.nodes);
-    const counts = countNodes(selected, context.nodes.length, context.nodeMigrations);
+    const counts = countNodes(selected, context.nodes, context.nodeMigrations);
     const name = migration.metadata.name;
     if (selected.length === 0)
       return {
@@ -79,7 +107,7 @@ export const rolloutPhase: Phase = {
         afterSeconds: 30,
       };
     if (counts.failed > 0) return failedNode(context.nodeMigrations);
-    if (counts.migrated === selected.length) return next;
+    if (counts.migrated === selected.length && counts.inProgress === 0) return next;
     if (migration.spec.paused === true)
       return {
         outcome: "wait",
@@ -97,13 +125,14 @@ export const rolloutPhase: Phase = {
     for (const nodeMigration of admitted) await begin(context, nodeMigration);
     // Where only nodes without ordinary pods are left (a control plane), the pods need not wait for them.
     await spread(context);
-    const moving = [...context.nodeMigrations.filter((nm) => placeOf(nm) === "inProgress"), ...admitted];
-    if (moving.length > 0)
+    const inProgress = context.nodeMigrations.filter((nm) => placeOf(nm) === "inProgress");
+    const moving = new Map([...admitted, ...inProgress].map((nm) => [nm.spec.nodeName, progressOf(nm)]));
+    if (moving.size > 0)
       return {
         outcome: "wait",
         summary: "Migrating",
         reason: "Migrating",
-        message: moving.map(progressOf).sort().slice(0, 3).join(", "),
+        message: [...moving.values()].sort().slice(0, 3).join(", "),
       };
     if (migration.spec.pauseAfter !== undefined && counts.migrated >= migration.spec.pauseAfter)
       return {
@@ -112,18 +141,29 @@ export const rolloutPhase: Phase = {
         reason: "Paused",
         message: `paused after ${counts.migrated} nodes as spec.pauseAfter asks; raise or remove it to go on`,
       };
-    const notReady = inOrder(selected)
-      .filter((n) => !isReady(n))
-      .map((n) => n.metadata.name);
     return {
       outcome: "wait",
       summary: "Migrating",
       reason: "NodeNotReady",
-      message: `waiting for nodes to be Ready: ${notReady.slice(0, 3).join(", ")}`,
+      message: waitingFor(context, selected),
       afterSeconds: 15,
     };
   },
 };
+
+/** What keeps the nodes that have not begun: those that are Ready and have no part yet wait for the source's agent. */
+function waitingFor({ migration, nodeMigrations: all }: MigrationContext, selected: readonly Node[]): string {
+  const partOf = byNode(all);
+  const waits = inOrder(selected, migration.spec.nodeOrder)
+    .filter((node) => (partOf(node)?.status?.step ?? "Pending") === "Pending")
+    .map((node) =>
+      isReady(node)
+        ? `${migration.spec.source} to be up on node ${node.metadata.name}`
+        : `node ${node.metadata.name} to be Ready`,
+    );
+  const more = waits.length > 3 ? ` and ${waits.length - 3} more` : "";
+  return `waiting for ${waits.slice(0, 3).join(", ")}${more}`;
+}
 
 function failedNode(all: readonly NodeMigration[]): { outcome: "stalled"; reason: string; message: string } {
   const failed = all

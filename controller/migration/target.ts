@@ -21,7 +21,7 @@ export const targetPhase: Phase = {
         outcome: "wait",
         summary: "AwaitingTarget",
         reason: "AwaitingTarget",
-        message: `no DaemonSet of ${networkById(target).displayName} bound to ${networkLabel}=${target} yet; kubectl cni-migrate start --target ${target} -f <manifests> applies it`,
+        message: `no DaemonSet of ${networkById(target).displayName} bound to ${networkLabel}=${target} yet; kubectl cni-migrate start ${migration.metadata.name} --target ${target} -f FILE applies it`,
         afterSeconds: 15,
       };
     await context.record({ facts: { ...migration.status?.facts, targetAgent: agent } });

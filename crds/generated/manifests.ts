@@ -124,14 +124,14 @@ export const crdObjects: readonly CrdObject[] = [
                     {
                       "rule": "self.source == oldSelf.source",
                       "fieldPath": ".source",
-                      "message": "the source cannot be changed after the migration was created; go back with spec.direction: Revert, then create a new CniMigration",
-                      "messageExpression": "'the source cannot be changed from ' + oldSelf.source + ' to ' + self.source + ' after the migration was created; go back with spec.direction: Revert, then create a new CniMigration'"
+                      "message": "the source cannot be changed after the migration was created; when it is finished or deleted, create a new CniMigration",
+                      "messageExpression": "'the source cannot be changed from ' + oldSelf.source + ' to ' + self.source + ' after the migration was created; when it is finished or deleted, create a new CniMigration'"
                     },
                     {
                       "rule": "self.target == oldSelf.target",
                       "fieldPath": ".target",
-                      "message": "the target cannot be changed after the migration was created; go back with spec.direction: Revert, then create a new CniMigration",
-                      "messageExpression": "'the target cannot be changed from ' + oldSelf.target + ' to ' + self.target + ' after the migration was created; go back with spec.direction: Revert, then create a new CniMigration'"
+                      "message": "the target cannot be changed after the migration was created; when it is finished or deleted, create a new CniMigration",
+                      "messageExpression": "'the target cannot be changed from ' + oldSelf.target + ' to ' + self.target + ' after the migration was created; when it is finished or deleted, create a new CniMigration'"
                     },
                     {
                       "rule": "has(self.cidr) ? has(oldSelf.cidr) && self.cidr == oldSelf.cidr : !has(oldSelf.cidr)",
@@ -235,7 +235,7 @@ export const crdObjects: readonly CrdObject[] = [
                       ]
                     },
                     "direction": {
-                      "description": "Forward moves nodes to the target, Revert moves them back to the source. May be changed at any time and any number of times. Default Forward.",
+                      "description": "Forward moves nodes to the target, Revert moves them back to the source. This version does not go back yet: with Revert the migration is Stalled, reason NotSupportedYet. May be changed at any time. Default Forward.",
                       "type": "string",
                       "enum": [
                         "Forward",

@@ -3,7 +3,7 @@ import type { Lab } from "./index.ts";
 /** Things that belong to others on a node; a migration must not touch them. */
 const plant = [
   "iptables-nft -N OTHERS-CHAIN",
-  "iptables-nft -A OTHERS-CHAIN -s 192.0.2.0/24 -m comment --comment 'not flannels: keep' -j RETURN",
+  "iptables-nft -A OTHERS-CHAIN -s 192.0.2.0/24 -m comment --comment 'of others, keep' -j RETURN",
   "iptables-nft -I FORWARD -j OTHERS-CHAIN",
   "iptables-nft -t nat -A POSTROUTING -s 192.0.2.7/32 -d 192.0.2.8/32 -j ACCEPT",
   "ipset create others-set hash:net",

@@ -4,6 +4,12 @@ import { probeImage } from "./images.ts";
 export const replicas = 4;
 export const echoPort = 7;
 
+/**
+ * Seconds a pod goes on serving after it was told to end (its server ignores the signal). kube-proxy takes up changes once a
+ * second at most: with less, requests would still be sent to pods that are gone, whoever drains.
+ */
+const graceSeconds = 2;
+
 const webServer = "mkdir -p /w; hostname > /w/index.html; exec httpd -f -p 8080 -h /w";
 
 function container(command: string, more: Record<string, unknown> = {}) {
@@ -23,7 +29,7 @@ export function workload(): object[] {
         selector: { matchLabels: { app: "web" } },
         template: {
           metadata: { labels: { app: "web" } },
-          spec: { terminationGracePeriodSeconds: 1, containers: [container(webServer, { readinessProbe })] },
+          spec: { terminationGracePeriodSeconds: graceSeconds, containers: [container(webServer, { readinessProbe })] },
         },
       },
     },

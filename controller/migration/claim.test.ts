@@ -1,0 +1,50 @@
+import { describe, expect, it } from "vitest";
+import type { CniMigration } from "../../crds/index.ts";
+import { condition, migration, testScope } from "../testing.ts";
+import { claim } from "./claim.ts";
+import type { MigrationContext } from "./phase.ts";
+
+describe("controller/migration/claim", () => {
+  function run(subject: CniMigration, others: readonly CniMigration[] = []) {
+    const scope = testScope();
+    for (const one of [subject, ...others]) scope.stores.migrations.put(one);
+    return claim.run({ scope, migration: subject } as unknown as MigrationContext);
+  }
+
+  const made = (name: string, creationTimestamp: string, status?: CniMigration["status"]) =>
+    migration({}, status, { name, uid: `uid-${name}`, creationTimestamp });
+  const older = made("older", "2030-01-01T00:00:00Z");
+  const newer = made("newer", "2030-01-01T00:00:01Z");
+
+  it("lets the only one go on", async () => {
+    expect(await run(newer)).toEqual({ outcome: "next" });
+  });
+
+  it("lets the oldest unfinished one go on and holds the others, with the way out of it", async () => {
+    expect(await run(older, [newer])).toEqual({ outcome: "next" });
+    expect(await run(newer, [older])).toEqual({
+      outcome: "stalled",
+      reason: "AnotherMigrationActive",
+      message:
+        "CniMigration older is not finished; this one begins when it is, or remove it with kubectl delete cnimigration newer",
+      afterSeconds: 30,
+    });
+  });
+
+  it("passes over finished ones", async () => {
+    const done = made("done", "2029-01-01T00:00:00Z", { conditions: [condition("Succeeded", "True")] });
+
+    expect(await run(newer, [done])).toEqual({ outcome: "next" });
+  });
+
+  it.each([
+    [
+      "the way back",
+      { direction: "Revert" },
+      "this version cannot go back to the source yet; set spec.direction to Forward",
+    ],
+    ["a pair without a way", { source: "calico", target: "calico" }, "there is no way from calico to calico"],
+  ] as const)("refuses %s in a line", async (_what, spec, message) => {
+    expect(await run(migration(spec))).toEqual({ outcome: "stalled", reason: "NotSupportedYet", message });
+  });
+});
