@@ -110,10 +110,7 @@ async function pendingChange(client: KubeClient, change: ApiChange): Promise<Pen
 }
 
 /** Adds the guards to a merge patch, so that it fails with 409 on another object or another version. */
-export function withGuard(
-  patch: Json,
-  guard: { uid?: string | undefined; resourceVersion?: string | undefined },
-): Json {
+function withGuard(patch: Json, guard: { uid?: string | undefined; resourceVersion?: string | undefined }): Json {
   const metadata = isMap(patch.metadata) ? patch.metadata : {};
   return {
     ...patch,

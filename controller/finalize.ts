@@ -1,6 +1,7 @@
 import type { CniMigration, NodeMigration } from "../crds/index.ts";
 import { finalizer } from "../crds/names.ts";
 import { isTrue } from "../kube/conditions.ts";
+import { isApiError } from "../kube/errors.ts";
 import { cniMigrations, nodeMigrations } from "../kube/resources.ts";
 import type { KubeObject, Resource } from "../kube/types.ts";
 import { untaint } from "./migration/finish.ts";
@@ -46,7 +47,12 @@ export async function releaseMigration(context: MigrationContext): Promise<{ aft
   }
   await untaint(context);
   await removeProbes(scope, migration);
-  for (const nodeMigration of context.nodeMigrations) await letGo(scope, nodeMigrations, nodeMigration);
+  // Not left to the garbage collector, which may need half a minute: their names are the next migration's.
+  for (const nodeMigration of context.nodeMigrations) {
+    await letGo(scope, nodeMigrations, nodeMigration);
+    const { name, uid } = nodeMigration.metadata;
+    await scope.client.delete(nodeMigrations, { name }, uid === undefined ? {} : { preconditions: { uid } });
+  }
   await letGo(scope, cniMigrations, context.migration);
   scope.log.info({ migration: migration.metadata.name }, "migration deleted");
   return undefined;
@@ -62,12 +68,13 @@ function isHalfWay(scope: Scope, { spec, status }: NodeMigration): boolean {
 async function letGo<T extends KubeObject>(scope: Scope, resource: Resource<T>, object: T): Promise<void> {
   const { finalizers = [] } = object.metadata;
   if (!finalizers.includes(finalizer)) return;
-  await setFinalizers(
-    scope,
-    resource,
-    object,
-    finalizers.filter((f) => f !== finalizer),
-  );
+  const others = finalizers.filter((f) => f !== finalizer);
+  try {
+    await setFinalizers(scope, resource, object, others);
+  } catch (error) {
+    // Gone: an earlier pass has let it go, and the copy is behind.
+    if (!isApiError(error, 404)) throw error;
+  }
 }
 
 /** Guarded: a list of finalizers is written whole. */

@@ -120,7 +120,7 @@ export function peersOf(scope: Scope, node: Node): ProbePeer[] {
 }
 
 /** The server as a peer, once it runs and has an address. */
-export function peerOf(pod: Pod, node: Node): ProbePeer | undefined {
+function peerOf(pod: Pod, node: Node): ProbePeer | undefined {
   const podIP = pod.status?.podIP;
   const nodeIP = planNode(node).internalIPs[0];
   const running = pod.status?.phase === "Running" && pod.metadata.deletionTimestamp === undefined;

@@ -6,7 +6,7 @@ import type { Connection } from "../kube/connection.ts";
 import { directServers, inClusterConnection, isInCluster } from "../kube/in-cluster.ts";
 import packageJson from "../package.json" with { type: "json" };
 import { createLogger } from "./log.ts";
-import { runManager } from "./manager.ts";
+import { type ManagerOptions, runManager } from "./manager.ts";
 
 const { version } = packageJson;
 
@@ -16,23 +16,11 @@ export async function runController(): Promise<number> {
   const stop = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stop.abort(new Error(signal)));
   const connection = await connect(log.warn.bind(log));
-  const writeGuard = { mayWrite: () => false };
-  const userAgent = `cni-migrate-controller/${version}`;
-  const guarded = createClient(connection, {
-    userAgent,
-    fieldManager: controllerFieldManager,
-    onRequest: ({ method, path }) => {
-      if (method !== "GET" && !writeGuard.mayWrite())
-        throw new Error(`not the leader any more: ${method} ${path} was not sent`);
-    },
-  });
   const environment = process.env;
   try {
     await runManager(
       {
-        client: guarded,
-        electionClient: createClient(connection, { userAgent, fieldManager: controllerFieldManager }),
-        writeGuard,
+        ...clientsOf(connection),
         log,
         image: environment[controllerEnv.image] ?? `${imageRepository}:${version}`,
         identity: `${environment[controllerEnv.podName] ?? "local"}_${randomUUID().slice(0, 8)}`,
@@ -45,6 +33,27 @@ export async function runController(): Promise<number> {
     log.error({ error }, "controller ends");
     return 1;
   }
+}
+
+/**
+ * The two clients of a controller. `client` sends a write only while this process leads: one that leads no more must not act
+ * on what it knew. `onWrite` is told of each write that is sent.
+ */
+export function clientsOf(
+  connection: Connection,
+  onWrite: (request: { method: string; path: string }) => void = () => {},
+): Pick<ManagerOptions, "client" | "electionClient" | "writeGuard"> {
+  const writeGuard = { mayWrite: () => false };
+  const common = { userAgent: `cni-migrate-controller/${version}`, fieldManager: controllerFieldManager };
+  const client = createClient(connection, {
+    ...common,
+    onRequest: ({ method, path }) => {
+      if (method === "GET") return;
+      if (!writeGuard.mayWrite()) throw new Error(`not the leader any more: ${method} ${path} was not sent`);
+      onWrite({ method, path });
+    },
+  });
+  return { client, electionClient: createClient(connection, common), writeGuard };
 }
 
 /**

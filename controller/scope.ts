@@ -8,7 +8,7 @@ import type { Metrics } from "./http.ts";
 import type { Logger } from "./log.ts";
 import type { Store } from "./store.ts";
 
-/** Live copies of what the reconcilers look at. The first two are watched always, the rest while a migration is unfinished. */
+/** Live copies of what the reconcilers look at. The first two are watched always, the rest from the first migration on. */
 export interface Stores {
   migrations: Store<CniMigration>;
   nodeMigrations: Store<NodeMigration>;

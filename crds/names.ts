@@ -38,7 +38,10 @@ export const pendingTaint = "cni-migrate.io/pending";
 /** On a node we cordoned: UID of its NodeMigration. Set in the same patch as spec.unschedulable. */
 export const cordonedByAnnotation = "cni-migrate.io/cordoned-by";
 
-/** On a Stalled NodeMigration: the time (RFC 3339) at which a person asked for another try. Only newer than the stall counts. */
+/**
+ * On a Stalled NodeMigration: the time (RFC 3339) at which a person asked for another try. One from before the stall does not
+ * count. Taken away by the controller when it was heard.
+ */
 export const retryAnnotation = "cni-migrate.io/retry";
 /** On both kinds: kept until no node is half-way, so that deleting an object leaves every node on a working network. */
 export const finalizer = "cni-migrate.io/no-node-half-way";

@@ -47,8 +47,8 @@ const course = {
     fix: "`kubectl get nodemigrations` names the node and what blocks it; when that is mended, `kubectl cni-migrate retry NODE`",
   },
   AnotherMigrationActive: {
-    when: "an older CniMigration is not finished; one is worked on at a time",
-    fix: "wait for the older one, and this one begins by itself; or remove this one with `kubectl delete cnimigration NAME`",
+    when: "an older CniMigration is not finished, or the nodes still have their part in a finished one; one is worked on at a time",
+    fix: "wait for the older one, and this one begins by itself; remove a finished one, or this one, with `kubectl delete cnimigration NAME`",
   },
 } as const satisfies Record<string, ReasonText>;
 

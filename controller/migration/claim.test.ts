@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { CniMigration } from "../../crds/index.ts";
-import { condition, migration, testScope } from "../testing.ts";
+import { condition, migration, nodeMigration, testScope } from "../testing.ts";
 import { claim } from "./claim.ts";
 import type { MigrationContext } from "./phase.ts";
 
@@ -35,6 +35,21 @@ describe("controller/migration/claim", () => {
     const done = made("done", "2029-01-01T00:00:00Z", { conditions: [condition("Succeeded", "True")] });
 
     expect(await run(newer, [done])).toEqual({ outcome: "next" });
+  });
+
+  it("does not begin while the nodes are a finished one's, and says whose", async () => {
+    const scope = testScope();
+    scope.stores.nodeMigrations.put(nodeMigration("n1", "Done"));
+    const context = { scope, migration: newer } as unknown as MigrationContext;
+
+    expect(await claim.run(context)).toEqual({
+      outcome: "stalled",
+      reason: "AnotherMigrationActive",
+      message:
+        "the nodes still have their part in CniMigration flannel-to-calico, which is over; this one begins when its record is removed: kubectl delete cnimigration flannel-to-calico",
+      afterSeconds: 30,
+    });
+    expect(await claim.run({ ...context, migration: migration() })).toEqual({ outcome: "next" });
   });
 
   it.each([

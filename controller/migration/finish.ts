@@ -22,10 +22,11 @@ export const finishPhase: Phase = {
     if (waiting !== undefined) return waiting;
     await untaint(context);
     await removeProbes(context.scope, context.migration);
-    const { migration, nodeMigrations, nodes, scope } = context;
+    const { migration, nodes, scope } = context;
     const done = selectedNodes(migration, nodes).length;
-    const verified = nodeMigrations.every((nm) => isTrue(nm.status?.conditions, "ConnectivityVerified"));
-    const clean = nodeMigrations.every(isClean);
+    const moved = context.nodeMigrations.filter((nm) => nm.status?.step === "Done");
+    const verified = moved.every((nm) => isTrue(nm.status?.conditions, "ConnectivityVerified"));
+    const clean = moved.every(isClean);
     await context.record({
       conditions: conditionsWith(migration, scope.now(), [
         ["NodesMigrated", "True", "NodesMigrated", `${done} of ${done} nodes`],

@@ -9,13 +9,10 @@ import { networkById } from "../../networks/index.ts";
 import { planNode } from "../../networks/nodes.ts";
 import { gatherSnapshot } from "../../networks/snapshot.ts";
 import { ensureNodeChanges, pendingChanges } from "../changes.ts";
-import { MigrationError } from "../errors.ts";
 import { hold } from "../finalize.ts";
 import { guarded, taintPatch } from "../nodes.ts";
 import { namedAgents, planContext, selectedNodes, sourceOverrides } from "../plan.ts";
 import { ensureServer, migrationOwner } from "../probes.ts";
-import type { Scope } from "../scope.ts";
-import { isOwnedBy } from "../tasks.ts";
 import { type MigrationContext, next, type Phase, type PhaseResult } from "./phase.ts";
 
 /**
@@ -176,25 +173,12 @@ async function addNode({ migration, scope }: MigrationContext, node: Node): Prom
     });
     scope.stores.nodeMigrations.put(made);
   } catch (error) {
+    // It is ours, the store is only behind: one of another migration would have kept this one from beginning.
     if (!isApiError(error, "AlreadyExists")) throw error;
-    await refuseForeign(scope, migration, name);
   }
 }
 
-/** A NodeMigration of this name that is ours only means that the store is behind. */
-async function refuseForeign(scope: Scope, migration: CniMigration, name: string): Promise<void> {
-  const existing = await scope.client.get(nodeMigrations, { name });
-  if (existing === undefined || isOwnedBy(existing, migrationOwner(migration))) return;
-  const { migrationName } = existing.spec;
-  const stays = scope.stores.migrations.get({ name: migrationName }) !== undefined;
-  throw new MigrationError("Conflict", `NodeMigration ${name} is CniMigration ${migrationName}'s`, {
-    kind: stays ? "stalled" : "wait",
-    object: `nodemigration ${name}`,
-    hint: `remove that migration's record: kubectl delete ${stays ? `cnimigration ${migrationName}` : `nodemigration ${name}`}`,
-  });
-}
-
-export function hasCondition(migration: CniMigration, type: string): boolean {
+function hasCondition(migration: CniMigration, type: string): boolean {
   return migration.status?.conditions?.some((c) => c.type === type) ?? false;
 }
 

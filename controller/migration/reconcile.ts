@@ -17,7 +17,7 @@ import { countNodes, rolloutPhase } from "./rollout.ts";
 import { targetPhase } from "./target.ts";
 
 /** The whole of a migration, in order. A phase that holds is passed over at every pass. */
-export const phases: readonly Phase[] = [claim, preflightPhase, targetPhase, preparePhase, rolloutPhase, finishPhase];
+const phases: readonly Phase[] = [claim, preflightPhase, targetPhase, preparePhase, rolloutPhase, finishPhase];
 
 /** Carries one migration as far as it goes now. Guarded writes only; a conflict means: look again. */
 export async function reconcileMigration(scope: Scope, name: string): Promise<{ afterSeconds: number } | undefined> {
@@ -128,9 +128,14 @@ export function statusOf(
     progress: `${counts.migrated}/${selected.length}`,
     summary: result.outcome === "wait" ? result.summary : result.outcome === "stalled" ? "Stalled" : "Succeeded",
     message,
-    ...(result.outcome === "finished" ? { completionTime: migration.status?.completionTime ?? now.toISOString() } : {}),
+    ...(result.outcome === "finished" ? { completionTime: endOf(migration) ?? now.toISOString() } : {}),
     conditions: conditionsWith(migration, now, conditions[result.outcome]),
   };
+}
+
+/** When it was finished, if it still is: a node that came later makes it go on, to another end. */
+function endOf({ status }: CniMigration): string | undefined {
+  return isTrue(status?.conditions, "Succeeded") ? status?.completionTime : undefined;
 }
 
 function announce(context: MigrationContext, before: CniMigration, result: PhaseResult): void {

@@ -46,6 +46,8 @@ export interface NodeStep {
   run(context: NodeContext): Promise<StepResult>;
   /** Set True when the step is done, False when it fails. */
   readonly condition?: string;
+  /** Set False when the step is done, unless what it says was so before the migration. */
+  readonly ends?: string;
   /** Seconds from the step's start until it counts as failed; Drain brings its own. */
   readonly limitSeconds: number;
   /** Reason when the limit is passed. */

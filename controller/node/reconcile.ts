@@ -61,6 +61,16 @@ function retryAsked(nodeMigration: NodeMigration): boolean {
   return stalled?.status === "True" && asked >= Date.parse(stalled.lastTransitionTime);
 }
 
+/** Takes the request away when it was heard: one from a clock that is ahead of ours would be newer than the next stall, too. */
+async function answerRetry(scope: Scope, nodeMigration: NodeMigration): Promise<void> {
+  const status = statusForRetry(nodeMigration, scope.now());
+  const begun = await patchStatus(scope.client, nodeMigrations, nodeMigration, status);
+  scope.stores.nodeMigrations.put(begun);
+  const { name, uid, resourceVersion } = begun.metadata;
+  const patch = { metadata: { uid, resourceVersion, annotations: { [retryAnnotation]: null } } };
+  scope.stores.nodeMigrations.put(await scope.client.patch(nodeMigrations, { name }, patch));
+}
+
 function ownedBy(nodeMigration: NodeMigration, migration: CniMigration): boolean {
   return nodeMigration.metadata.ownerReferences?.some((ref) => ref.uid === migration.metadata.uid) ?? false;
 }
@@ -73,9 +83,7 @@ function missingNode(nodeMigration: NodeMigration): Node {
 async function perform(scope: Scope, seen: Seen): Promise<"again" | { afterSeconds: number } | undefined> {
   const { step, nodeMigration } = seen;
   if (retryAsked(nodeMigration)) {
-    scope.stores.nodeMigrations.put(
-      await patchStatus(scope.client, nodeMigrations, nodeMigration, statusForRetry(nodeMigration, scope.now())),
-    );
+    await answerRetry(scope, nodeMigration);
     return "again";
   }
   const context = contextOf(scope, seen);

@@ -7,7 +7,7 @@ import { verify } from "./verify.ts";
 
 /**
  * The steps of a node, in order: the only place that knows it. The way back is the same list with the networks exchanged.
- * Drain ends by spec.drain.timeout, so its own limit is only a net.
+ * Drain ends by spec.drain.timeout and Verify by spec.verify.timeout, so their own limits are only a net.
  */
 export const nodeSteps = [
   {
@@ -66,7 +66,7 @@ export const nodeSteps = [
     name: "Verify",
     run: verify,
     condition: "ConnectivityVerified",
-    limitSeconds: 180,
+    limitSeconds: 86_400,
     limitReason: "ConnectivityFailed",
     disruptive: false,
     undo: "none needed: it only looks",
@@ -83,6 +83,7 @@ export const nodeSteps = [
   {
     name: "Uncordon",
     run: uncordon,
+    ends: "Cordoned",
     limitSeconds: 86_400,
     limitReason: "StepTimeout",
     disruptive: false,

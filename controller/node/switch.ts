@@ -15,7 +15,7 @@ type Armed = NonNullable<NonNullable<NodeMigration["status"]>["tasks"]>[number];
  * A CNI configuration that is valid and names a plugin that does not exist: the node stays Ready, and no sandbox can start
  * while its network changes.
  */
-export function holdOp(cniConfDir: string): HostOp & { op: "writeFile" } {
+function holdOp(cniConfDir: string): HostOp & { op: "writeFile" } {
   const content = JSON.stringify({
     cniVersion: "0.3.1",
     name: "cni-migrate-hold",
@@ -103,7 +103,7 @@ function podsOnOldNetwork(context: NodeContext): Pod[] {
   );
 }
 
-export function podsOnNode(context: NodeContext): Pod[] {
+function podsOnNode(context: NodeContext): Pod[] {
   return context.scope.stores.pods.list().filter((pod) => pod.spec.nodeName === context.node.metadata.name);
 }
 

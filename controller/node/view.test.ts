@@ -110,6 +110,18 @@ describe("statusAfter", () => {
     expect(after.steps).toEqual([{ name: "Uncordon", startTime: began, completionTime: now.toISOString() }]);
   });
 
+  it.each([
+    ["open again, which we had cordoned", true, "False Uncordoned: schedulable again"],
+    ["cordoned, as a person had left it", false, "True Cordoned: was cordoned before"],
+  ])("leaves the node %s", (_title, cordonedByUs, expected) => {
+    const conditions = [condition("Cordoned", "True", "Cordoned", "was cordoned before")];
+    const outcome: Outcome = { kind: "done", reason: "Uncordoned", message: "schedulable again", next: "Done" };
+
+    const after = statusAfter(inStep("Uncordon", { conditions, cordonedByUs }), step("Uncordon"), outcome, {}, now);
+
+    expect(said(after, "Cordoned")).toBe(expected);
+  });
+
   it("names every step once from the first to the last, whichever is tried again", () => {
     let nm = inStep("Cordon");
     for (const [index, current] of nodeSteps.entries()) {

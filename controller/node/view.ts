@@ -31,6 +31,8 @@ export function statusAfter(
     case "done": {
       if (step.condition !== undefined)
         conditions = set(conditions, step.condition, "True", outcome.reason, outcome.message);
+      if (step.ends !== undefined && before.cordonedByUs !== false)
+        conditions = set(conditions, step.ends, "False", outcome.reason, outcome.message);
       const finished = outcome.next === "Done";
       conditions = set(conditions, "Stalled", "False", "Progressing", "");
       conditions = finished

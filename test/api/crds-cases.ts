@@ -345,7 +345,14 @@ const blocks: [string, object, object, object][] = [
 
 const immutable: Refusal[] = [
   fixed("source", {}, { source: "canal" }, "spec.source", "from flannel to canal", "create a new CniMigration"),
-  fixed("target", { cidr: "10.245.0.0/16" }, cilium, "spec.target", "from calico to cilium", "create a new CniMigration"),
+  fixed(
+    "target",
+    { cidr: "10.245.0.0/16" },
+    cilium,
+    "spec.target",
+    "from calico to cilium",
+    "create a new CniMigration",
+  ),
   fixed(
     "cidr",
     { cidr: "10.244.0.0/16" },

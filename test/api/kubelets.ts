@@ -13,7 +13,24 @@ export interface KubeletOptions {
   endMs: number;
   /** Labels of every node. */
   labels?: Record<string, string>;
+  /** What the nodes do with a pod beside calling it Running. */
+  runtime?: PodRuntime;
   signal: AbortSignal;
+}
+
+export interface PodRuntime {
+  /** The pod's address, once the node's network gives it one. */
+  address(pod: Pod, signal: AbortSignal): Promise<string>;
+  /** Runs it, which it has begun to when it is called Ready; resolves with how it ended, or with nothing when it stays. */
+  run(pod: Pod, signal: AbortSignal): Promise<Ended | undefined>;
+  /** It is no more. */
+  stopped(pod: Pod): void;
+}
+
+/** How a container ended, and the termination message it left. */
+export interface Ended {
+  exitCode: number;
+  message: string;
 }
 
 /**
@@ -26,13 +43,14 @@ export async function startKubelets(client: KubeClient, options: KubeletOptions)
   const store = new Reflector(client, pods, { signal: options.signal });
   const seen = new Set<string>();
   store.onChange(({ type, object }) => {
-    if (type === "deleted" || !options.nodes.includes(object.spec.nodeName ?? "")) return;
+    if (!options.nodes.includes(object.spec.nodeName ?? "")) return;
+    if (type === "deleted") return options.runtime?.stopped(object);
     const ends = object.metadata.deletionTimestamp !== undefined;
     const key = `${object.metadata.uid} ${ends}`;
     if (seen.has(key)) return;
     seen.add(key);
     void later(ends ? options.endMs : options.startMs, options.signal, () =>
-      ends ? end(client, object) : start(client, object),
+      ends ? end(client, object) : start(client, object, options),
     );
   });
   await store.synced();
@@ -69,15 +87,29 @@ async function heartbeat(client: KubeClient, { nodes: names, signal }: KubeletOp
   }
 }
 
-async function start(client: KubeClient, pod: Pod): Promise<void> {
+async function start(client: KubeClient, pod: Pod, { runtime, signal }: KubeletOptions): Promise<void> {
+  const podIP = await runtime?.address(pod, signal);
   const now = new Date().toISOString();
   const ready = pod.metadata.annotations?.["test/never-ready"] === undefined;
+  const addresses = podIP === undefined ? {} : { podIP, podIPs: [{ ip: podIP }] };
+  const running = { phase: "Running", startTime: now, ...addresses };
+  const end = runtime?.run(pod, signal);
+  await setStatus(client, pod, { ...running, conditions: conditions(now, ready) });
+  const ended = await end;
+  if (ended === undefined) return;
+  const { name = "" } = pod.spec.containers[0] ?? {};
+  const state = { terminated: { ...ended, reason: ended.exitCode === 0 ? "Completed" : "Error" } };
+  const containerStatuses = [{ name, ready: false, restartCount: 0, image: "none", imageID: "", state }];
+  const phase = ended.exitCode === 0 ? "Succeeded" : "Failed";
+  await setStatus(client, pod, { phase, conditions: conditions(now, false), containerStatuses });
+}
+
+function conditions(now: string, ready: boolean) {
   const condition = (type: string, on: boolean) => ({ type, status: on ? "True" : "False", lastTransitionTime: now });
-  const status = {
-    phase: "Running",
-    startTime: now,
-    conditions: [condition("Ready", ready), condition("PodScheduled", true)],
-  };
+  return [condition("Ready", ready), condition("PodScheduled", true)];
+}
+
+async function setStatus(client: KubeClient, pod: Pod, status: object): Promise<void> {
   await client.patch(pods, keyOf(pod), { metadata: { uid: pod.metadata.uid }, status }, { subresource: "status" });
 }
 

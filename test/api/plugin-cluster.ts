@@ -14,7 +14,7 @@ import { runProgram } from "../../plugin/program.ts";
 import { testIo } from "../../plugin/testing/io.ts";
 import { verbs } from "../../plugin/verbs/index.ts";
 import { networkObjects } from "../lab/manifests.ts";
-import { startKubelets } from "./kubelets.ts";
+import { type PodRuntime, startKubelets } from "./kubelets.ts";
 import { type ApiServer, startApiServer } from "./server.ts";
 
 export interface Ran {
@@ -42,14 +42,16 @@ export class PluginCluster {
     this.client = client;
   }
 
-  static async start(users: Record<string, string[]>): Promise<PluginCluster> {
+  /** `runtime`: what its nodes do with pods, see kubelets.ts. */
+  static async start(users: Record<string, string[]>, runtime?: PodRuntime): Promise<PluginCluster> {
     const server = await startApiServer({ controllerManager: true, scheduler: true, users });
     const around = { env: {}, interactive: false, clock: systemClock };
     const connection = await loadConnection({ kubeconfig: server.kubeconfigPath }, around);
     const plain = createClient(connection, { fieldManager: "test" });
     const client = patientClient(plain, systemClock, new AbortController().signal);
     const cluster = new PluginCluster(server, client);
-    await startKubelets(client, { nodes: ["n1", "n2", "n3"], startMs: 100, endMs: 50, signal: cluster.#stop.signal });
+    const times = { startMs: 100, endMs: 50, signal: cluster.#stop.signal };
+    await startKubelets(client, { nodes: ["n1", "n2", "n3"], ...times, ...(runtime === undefined ? {} : { runtime }) });
     for (const [index, name] of ["n1", "n2", "n3"].entries()) await cluster.#becomeFlannelNode(name, index);
     await cluster.apply((await networkObjects("flannel", "10.244.0.0/16")) as unknown as UnknownObject[]);
     return cluster;
@@ -80,19 +82,19 @@ export class PluginCluster {
   }
 
   /**
-   * Every object the plugin ever wrote, as a line: its name, its UID, and what was written. Two inventories are equal when
-   * it made, changed and deleted nothing between them.
+   * Every object the plugin (or another manager) ever wrote, as a line: its name, its UID, and what was written. Two
+   * inventories are equal when it made, changed and deleted nothing between them.
    */
-  async inventory(): Promise<string[]> {
+  async inventory(manager = pluginFieldManager): Promise<string[]> {
     const groups = JSON.parse(await this.client.raw("/apis")) as {
       groups: { preferredVersion: { groupVersion: string } }[];
     };
     const versions = ["v1", ...groups.groups.map((group) => group.preferredVersion.groupVersion)];
-    const lists = await Promise.all(versions.map((version) => this.#listAll(version)));
+    const lists = await Promise.all(versions.map((version) => this.#listAll(version, manager)));
     return lists.flat().sort();
   }
 
-  async #listAll(groupVersion: string): Promise<string[]> {
+  async #listAll(groupVersion: string, by: string): Promise<string[]> {
     const root = groupVersion === "v1" ? "/api/v1" : `/apis/${groupVersion}`;
     const { resources } = JSON.parse(await this.client.raw(root)) as { resources: { name: string; verbs: string[] }[] };
     const listed = resources.filter(({ verbs: can }) => can.includes("list") && can.includes("create"));
@@ -101,7 +103,7 @@ export class PluginCluster {
         const { items } = JSON.parse(await this.client.raw(`${root}/${name}`)) as { items: UnknownObject[] };
         return items.flatMap(({ metadata }) => {
           const { managedFields = [] } = metadata as { managedFields?: { manager?: string }[] };
-          const ours = managedFields.filter(({ manager }) => manager === pluginFieldManager);
+          const ours = managedFields.filter(({ manager }) => manager === by);
           const key = `${name}.${groupVersion} ${metadata.namespace ?? ""}/${metadata.name}`;
           return ours.length === 0 ? [] : [`${key} ${metadata.uid} ${JSON.stringify(ours)}`];
         });

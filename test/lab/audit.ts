@@ -6,8 +6,8 @@ export const auditPolicyPath = `${folder}/policy.yaml`;
 const logPath = `${folder}/audit.log`;
 
 /** ServiceAccounts of migration controllers: ours and Calico's own, which the benchmark compares with. */
-export const ourController = "system:serviceaccount:cni-migrate:cni-migrate-controller";
-export const calicoController = "system:serviceaccount:kube-system:flannel-migration-controller";
+const ourController = "system:serviceaccount:cni-migrate:cni-migrate-controller";
+const calicoController = "system:serviceaccount:kube-system:flannel-migration-controller";
 
 /** One line a request of a migration's parts; nothing of the rest of the cluster, which would slow it down. */
 export const auditPolicy = {

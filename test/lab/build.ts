@@ -10,6 +10,9 @@ import { lastLine, must, run } from "./run.ts";
 /** Go builds at once: one alone leaves cores idle while it links. */
 const parallelBuilds = 2;
 
+/** The linker drops debug information anyway (-s -w): not making it saves a tenth of a cold build. */
+const noDebugInfo = "-gcflags=all=-dwarf=false";
+
 const goEnv = { GOFLAGS: "-mod=mod -buildvcs=false" };
 const labFolder = fileURLToPath(new URL(".", import.meta.url));
 
@@ -94,7 +97,7 @@ async function goBuild(set: BinarySet, build: GoBuild, work: string, out: string
   const targets = Object.entries(build.programs);
   const log = `${cachePath("logs", set.id)}.log`;
   const single = targets.length === 1 ? join(out, targets[0]?.[0] ?? "") : `${out}/`;
-  const argv = ["go", "build", "-trimpath", "-ldflags", linkerFlags(build), "-o", single];
+  const argv = ["go", "build", "-trimpath", noDebugInfo, "-ldflags", linkerFlags(build), "-o", single];
   if (build.tags) argv.push(`-tags=${build.tags.join(",")}`);
   const env = { ...goEnv, CGO_ENABLED: build.cgo ? "1" : "0" };
   const result = await run([...argv, ...targets.map(([, path]) => path)], { cwd: work, env });

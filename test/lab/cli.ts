@@ -6,7 +6,7 @@ import { LabError, seconds, toStderr } from "./errors.ts";
 import { findLab } from "./index.ts";
 import { enterNode } from "./node.ts";
 import { requireRoot } from "./preflight.ts";
-import { kubeconfigPath, labCondition, labNames } from "./state.ts";
+import { kubeconfigPath, type LabCondition, labCondition, labNames } from "./state.ts";
 import { removeLab } from "./teardown.ts";
 import { checkLabName, defaultLabName, defaultPodCidr } from "./topology.ts";
 
@@ -70,11 +70,9 @@ async function up(flags: UpFlags): Promise<void> {
     const { state } = condition;
     const same =
       state.nodes.length === plan.nodes.length && state.network === plan.network && state.podCidr === plan.podCidr;
-    if (!same)
-      throw new LabError(
-        `lab ${plan.name} is up already, with other options: ${describeLab(state)}; take it down first`,
-      );
-    process.stdout.write(`lab ${plan.name} is up already: ${describeLab(state)}\n`);
+    const found = `lab ${plan.name} is up already`;
+    if (!same) throw new LabError(`${found}, with other options: ${describeLab(state)}; take it down first`);
+    process.stdout.write(`${found}: ${describeLab(state)}\n`);
     return;
   }
   await undoneOnSignal(plan.name, async () => {
@@ -83,13 +81,17 @@ async function up(flags: UpFlags): Promise<void> {
   });
 }
 
-/** Runs `work`; an interruption in the middle takes down what it made so far. */
+/** Runs `work`; an interruption in the middle takes down what this process made so far, and nobody else's lab. */
 async function undoneOnSignal(name: string, work: () => Promise<void>): Promise<void> {
   let interrupted = false;
-  const undo = () => {
+  const undo = async () => {
     interrupted = true;
-    process.stderr.write(`interrupted: taking lab ${name} down\n`);
-    removeLab(name).finally(() => process.exit(130));
+    const condition = labCondition(name);
+    if (condition.is === "starting" && condition.state.starter?.pid === process.pid) {
+      process.stderr.write(`interrupted: taking lab ${name} down\n`);
+      await removeLab(name);
+    }
+    process.exit(130);
   };
   process.once("SIGINT", undo).once("SIGTERM", undo);
   try {
@@ -116,19 +118,19 @@ async function status(flags: { name: string }): Promise<void> {
   const name = checkLabName(flags.name);
   const condition = labCondition(name);
   process.exitCode = condition.is === "up" ? 0 : 1;
-  const lines: Record<typeof condition.is, () => string> = {
-    none: () => `lab ${name} is not up${otherLabs(name)}`,
-    starting: () => `lab ${name} is being started`,
-    broken: () =>
-      `lab ${name} is broken, gone: ${"missing" in condition ? condition.missing.join(", ") : ""}; "lab up" starts it anew, "lab down" clears it`,
-    up: () => `lab ${name} is up: ${"state" in condition && condition.state ? describeLab(condition.state) : ""}`,
-  };
-  process.stdout.write(`${lines[condition.is]()}\n`);
+  process.stdout.write(`lab ${name} ${statusText(name, condition)}\n`);
   if (condition.is !== "up" || process.getuid?.() !== 0) return;
   const lab = await findLab(name);
   const nodes = await lab?.kubectl(["get", "nodes", "-o", "wide"]);
   if (nodes?.code !== 0) process.exitCode = 1;
   process.stdout.write(nodes?.code === 0 ? nodes.stdout : `its API server does not answer: ${nodes?.stderr}`);
+}
+
+function statusText(name: string, condition: LabCondition): string {
+  if (condition.is === "none") return `is not up${otherLabs(name)}`;
+  if (condition.is === "starting") return `is being started by process ${condition.state.starter?.pid}`;
+  if (condition.is === "up") return `is up: ${describeLab(condition.state)}`;
+  return `is broken, gone: ${condition.missing.join(", ")}; "lab up" starts it anew, "lab down" clears it`;
 }
 
 function otherLabs(name: string): string {

@@ -17,7 +17,7 @@ export interface RunOutcome {
 }
 
 /** Runs a program with the lab's kubeconfig. `show` passes its output on as it comes. */
-export function runWith(
+function runWith(
   lab: Lab,
   command: string,
   args: readonly string[],

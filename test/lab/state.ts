@@ -28,7 +28,8 @@ export interface LabState {
  */
 export type LabCondition =
   | { is: "none" }
-  | { is: "starting" | "up"; state: LabState }
+  | { is: "starting"; state: LabState }
+  | { is: "up"; state: LabState }
   | { is: "broken"; state: LabState | undefined; missing: string[] };
 
 export function labFolder(name: string): string {
