@@ -51,6 +51,7 @@ export async function runManager(options: ManagerOptions, signal: AbortSignal): 
     now: () => new Date(),
     clock: systemClock,
     evictions: new EvictionMemory(),
+    looks: new Map(),
     image: options.image,
   };
   const own = [stores.migrations, stores.nodeMigrations];
@@ -65,9 +66,13 @@ export async function runManager(options: ManagerOptions, signal: AbortSignal): 
   if (!signal.aborted) throw stop.signal.reason;
 }
 
+/** Seconds the Lease is kept on a stop for requests that are under way: the next leader must see what they did. */
+const handOverSeconds = 5;
+
 /** Takes part in the election. A leader that lost its term ends the process: the next one begins with fresh caches. */
 async function lead(scope: Scope, options: ManagerOptions, stop: AbortController): Promise<void> {
-  const { log, metrics } = scope;
+  const { log, metrics, clock } = scope;
+  let queue: WorkQueue | undefined;
   const election = new LeaderElection(options.electionClient, {
     namespace: systemNamespace,
     name: controllerName,
@@ -75,12 +80,16 @@ async function lead(scope: Scope, options: ManagerOptions, stop: AbortController
     onGained: (term) => {
       metrics.leader.set(1);
       log.info({ identity: options.identity }, "leading");
-      startWork(scope, term).catch((error: unknown) => stop.abort(error));
+      queue = newQueue(scope, term);
+      startWork(scope, queue, term).catch((error: unknown) => stop.abort(error));
     },
-    onLost: (reason) => {
+    onLost: async (reason) => {
       metrics.leader.set(0);
       log.info({ reason }, "not leading any more");
       if (!stop.signal.aborted) stop.abort(new Error(`leadership lost: ${reason}`));
+      const enough = new AbortController();
+      await Promise.race([queue?.idle(), clock.sleep(handOverSeconds, enough.signal)]);
+      enough.abort();
     },
     onError: (error) => log.warn({ error }, "election request failed"),
   });
@@ -88,7 +97,7 @@ async function lead(scope: Scope, options: ManagerOptions, stop: AbortController
   await election.run(stop.signal);
 }
 
-async function startWork(scope: Scope, signal: AbortSignal): Promise<WorkQueue> {
+function newQueue(scope: Scope, signal: AbortSignal): WorkQueue {
   const { stores, log, metrics } = scope;
   const queue = new WorkQueue({
     workers: 8,
@@ -114,11 +123,14 @@ async function startWork(scope: Scope, signal: AbortSignal): Promise<WorkQueue> 
     },
   });
   signal.addEventListener("abort", () => queue.stop(), { once: true });
+  return queue;
+}
+
+async function startWork({ stores }: Scope, queue: WorkQueue, signal: AbortSignal): Promise<void> {
   route(stores, queue);
   await Promise.all([stores.migrations.start(signal), stores.nodeMigrations.start(signal)]);
   for (const migration of stores.migrations.list()) queue.add(`migration/${migration.metadata.name}`);
   for (const node of stores.nodeMigrations.list()) queue.add(`node/${node.metadata.name}`);
-  return queue;
 }
 
 function split(key: string): ["migration" | "node", string] {

@@ -88,4 +88,26 @@ describe("WorkQueue", () => {
 
     expect(runs).toBe(1);
   });
+
+  it("is idle when what runs has come to its end, after a stop too", async () => {
+    const release: (() => void)[] = [];
+    const h = harness(() => new Promise<undefined>((resolve) => release.push(() => resolve(undefined))));
+    await h.queue.idle();
+    h.queue.add("node/n1");
+    h.queue.add("node/n2");
+    h.queue.add("node/n3");
+    h.queue.stop();
+    let idle = false;
+    void h.queue.idle().then(() => {
+      idle = true;
+    });
+
+    release.shift()?.();
+    await h.settle();
+    expect(idle).toBe(false);
+    release.shift()?.();
+    await h.settle();
+
+    expect([idle, release.length]).toEqual([true, 0]);
+  });
 });

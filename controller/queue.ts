@@ -26,6 +26,7 @@ export class WorkQueue {
   readonly #options: QueueOptions;
   readonly #entries = new Map<string, Entry>();
   readonly #ready: string[] = [];
+  readonly #idle: (() => void)[] = [];
   #running = 0;
   #stopped = false;
 
@@ -76,6 +77,11 @@ export class WorkQueue {
     for (const entry of this.#entries.values()) entry.timer?.cancel();
   }
 
+  /** Resolves when nothing runs. After `stop`, for good. */
+  idle(): Promise<void> {
+    return this.#running === 0 ? Promise.resolve() : new Promise((resolve) => this.#idle.push(resolve));
+  }
+
   /** Keys waiting for a worker. */
   get depth(): number {
     return this.#ready.length;
@@ -118,6 +124,7 @@ export class WorkQueue {
     if (entry.again && !failed) this.add(key);
     else if (next !== undefined) this.addAfter(key, next);
     this.#pump();
+    if (this.#running === 0) for (const resolve of this.#idle.splice(0)) resolve();
   }
 
   #backoff(entry: Entry): number {

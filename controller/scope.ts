@@ -32,6 +32,8 @@ export interface Scope {
   clock: Clock;
   /** Evictions under way, for all nodes. */
   evictions: EvictionMemory;
+  /** When preflight last found a migration blocked (monotonic milliseconds), by the migration's UID. */
+  looks: Map<string, number>;
   /** Image of host tasks and probe pods: the controller's own. */
   image: string;
 }

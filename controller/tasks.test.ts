@@ -252,7 +252,7 @@ describe("ownerOf", () => {
 });
 
 describe("removeEndedPods", () => {
-  it("removes those that ended well, by UID; failed, running, foreign and leaving ones stay", async () => {
+  it("removes those of the node by UID; failed, foreign and leaving ones stay", async () => {
     const deleted: unknown[] = [];
     const scope = testScope({
       delete: async (_: unknown, key: ObjectKey, options: unknown) => {
@@ -276,6 +276,10 @@ describe("removeEndedPods", () => {
     expect(deleted).toEqual([
       [
         { name, namespace: "cni-migrate" },
+        { gracePeriodSeconds: 0, preconditions: { uid: "uid-pod" } },
+      ],
+      [
+        { name: "running", namespace: "cni-migrate" },
         { gracePeriodSeconds: 0, preconditions: { uid: "uid-pod" } },
       ],
     ]);

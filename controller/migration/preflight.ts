@@ -11,10 +11,13 @@ import { MigrationError } from "../errors.ts";
 import { namedAgents, overridesOf, selectedNodes, sourceOverrides } from "../plan.ts";
 import { migrationOwner } from "../probes.ts";
 import type { Scope } from "../scope.ts";
-import { ensureTask } from "../tasks.ts";
+import { ensureTask, removeEndedPods } from "../tasks.ts";
 import { type MigrationContext, next, type Phase, type PhaseResult } from "./phase.ts";
 
-/** Seconds until a blocked preflight is looked at again; a person may have mended what was wrong. */
+/**
+ * Seconds until a blocked preflight is looked at again, nodes included; a person may have mended what was wrong. Each look
+ * lists the whole cluster, so that it is not made anew for every pod that changes.
+ */
 const recheckSeconds = 30;
 
 /**
@@ -25,12 +28,35 @@ export const preflightPhase: Phase = {
   name: "Preflight",
   async run(context) {
     if (context.migration.status?.facts !== undefined) return next;
+    const standing = await standingBlock(context);
+    if (standing !== undefined && standing.forSeconds > 0) return blocked(standing.message, standing.forSeconds);
     const hosts = await inspectNodes(context);
-    if (typeof hosts === "string")
-      return { outcome: "wait", summary: "Preflight", reason: "Preflight", message: hosts, afterSeconds: 15 };
-    return judge(context, hosts);
+    if (typeof hosts !== "string") return judge(context, hosts);
+    if (standing !== undefined) return blocked(standing.message);
+    return { outcome: "wait", summary: "Preflight", reason: "Preflight", message: hosts, afterSeconds: 15 };
   },
 };
+
+function blocked(message: string, afterSeconds = recheckSeconds): PhaseResult {
+  return { outcome: "stalled", reason: "PreflightBlocked", message, afterSeconds };
+}
+
+/** What the last look said of this very spec, and for how long it stands; then what nodes said of themselves is dropped, too. */
+async function standingBlock(context: MigrationContext): Promise<{ message: string; forSeconds: number } | undefined> {
+  const { metadata, status } = context.migration;
+  const { clock, looks } = context.scope;
+  const said = status?.conditions?.find((c) => c.type === "PreflightPassed" && c.status === "False");
+  if (said === undefined || said.observedGeneration !== metadata.generation) return undefined;
+  const uid = metadata.uid ?? "";
+  const lookedAtMs = looks.get(uid);
+  if (lookedAtMs === undefined) return { message: said.message, forSeconds: 0 };
+  const forSeconds = recheckSeconds - (clock.monotonicMs() - lookedAtMs) / 1000;
+  if (forSeconds > 0) return { message: said.message, forSeconds };
+  looks.delete(uid);
+  await removeEndedPods(context.scope, uid);
+  // Looked at again when their end is seen.
+  return { message: said.message, forSeconds: 1 };
+}
 
 /** What every Ready node says of itself, or what is still waited for. */
 async function inspectNodes(context: MigrationContext): Promise<Record<string, HostFacts> | string> {
@@ -85,7 +111,8 @@ async function judge(context: MigrationContext, hosts: Record<string, HostFacts>
     await context.record({
       conditions: preflightCondition(migration, "False", "PreflightBlocked", message, scope.now()),
     });
-    return { outcome: "stalled", reason: "PreflightBlocked", message, afterSeconds: recheckSeconds };
+    scope.looks.set(migration.metadata.uid ?? "", scope.clock.monotonicMs());
+    return blocked(message);
   }
   const facts = verdict.source;
   const strategy = strategyOf(source, target);

@@ -63,7 +63,11 @@ export async function probeMain(
   const started = clock.now();
   const checks = await runChecks(checksOf(spec, self), deadlineMs / 1000, clock);
   if (spec.network === "pod") await dismiss(spec);
-  else if (spec.awaitsPod) await Promise.race([dismissed, sleep(Math.max(0, deadlineMs - (clock.now() - started)), undefined, { ref: false })]);
+  else if (spec.awaitsPod)
+    await Promise.race([
+      dismissed,
+      sleep(Math.max(0, deadlineMs - (clock.now() - started)), undefined, { ref: false }),
+    ]);
   await listener.close();
   leaveMessage(renderReport(checks));
   return checks.every((check) => check.ok) ? 0 : 1;

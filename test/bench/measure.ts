@@ -1,3 +1,4 @@
+import { auditEntries, isHarness } from "../lab/audit.ts";
 import { Continuity, type ContinuityReport } from "../lab/continuity.ts";
 import { type Lab, type LabOptions, upLab } from "../lab/index.ts";
 
@@ -6,7 +7,10 @@ export interface Measured {
   name: string;
   /** Wall time of the migration, from the command that begins it to its end. */
   seconds: number;
+  /** Requests of the migration's own programs, by the audit log. */
   requests: number;
+  /** Requests of the whole cluster meanwhile, by the API server's counter; those of the benchmark itself are left out. */
+  clusterRequests: number;
   report: ContinuityReport;
   leftovers: string[];
   /** Seconds from a pod's creation to Ready, as the lab's kubelets do it: the floor of every step that starts a pod. */
@@ -31,18 +35,15 @@ export async function measure(
     const podStartSeconds = await podStart(lab);
     await continuity.start();
     await wait(marginSeconds);
+    const requestsBefore = await requestTotals(lab);
     const outcome = await migrate(lab);
+    const requestsAfter = await requestTotals(lab);
     await wait(marginSeconds);
     const report = await continuity.stop();
     const { seconds } = outcome;
-    return {
-      name,
-      seconds,
-      requests: await outcome.requests(),
-      report,
-      leftovers: await outcome.leftovers(),
-      podStartSeconds,
-    };
+    const clusterRequests = requestsAfter.all - requestsBefore.all - (requestsAfter.harness - requestsBefore.harness);
+    const [requests, leftovers] = [await outcome.requests(), await outcome.leftovers()];
+    return { name, seconds, requests, clusterRequests, report, leftovers, podStartSeconds };
   } finally {
     await lab.down();
   }
@@ -50,6 +51,14 @@ export async function measure(
 
 function wait(seconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+}
+
+/** The API server's own count of requests, and how many of them are kubectl's by this benchmark. */
+async function requestTotals(lab: Lab): Promise<{ all: number; harness: number }> {
+  const { stdout } = await lab.kubectl(["get", "--raw", "/metrics"]);
+  const counts = stdout.matchAll(/^apiserver_request_total\{.*\} ([\d.e+]+)$/gm);
+  const all = [...counts].reduce((sum, [, count]) => sum + Number(count), 0);
+  return { all, harness: (await auditEntries(lab, isHarness)).length };
 }
 
 /** Median over the workload's pods, from their conditions (whole seconds). */

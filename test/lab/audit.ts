@@ -52,3 +52,8 @@ export function isOurs(entry: AuditEntry): boolean {
 export function isCalicos(entry: AuditEntry): boolean {
   return entry.user?.username === calicoController;
 }
+
+/** Of kubectl, as the lab's own helpers call it. */
+export function isHarness(entry: AuditEntry): boolean {
+  return (entry.userAgent ?? "").startsWith("kubectl/");
+}
