@@ -29,7 +29,7 @@ export async function leaveSource(context: NodeContext): Promise<StepResult> {
   const { from, to, plan, planNode, fromAgent, scope } = context;
   const request = nodeTask(context, "switch", 300, [
     { op: "awaitProcessGone", names: from.agentProcesses, timeoutSeconds: 240 },
-    // holdOp
+    holdOp(context.cniConfDir),
     ...from.leave(plan, planNode),
     ...handOver(from, to, plan.overlay),
     ...to.join(plan, planNode),

@@ -1,5 +1,5 @@
 import { type CniMigration, migrationConditions, type NodeMigration, nodeConditions } from "../../crds/index.ts";
-import { controllerName, networkLabel, retryAnnotation, roleLabel, systemNamespace } from "../../crds/names.ts";
+import { controllerName, networkLabel, roleLabel, systemNamespace } from "../../crds/names.ts";
 import type { Pod } from "../../kube/objects.ts";
 import { Reflector } from "../../kube/reflector.ts";
 import {
@@ -171,10 +171,10 @@ export class ControllerCluster {
     await this.client.patch(nodes, { name }, { metadata: { annotations } });
   }
 
-  /** As `kubectl cni-migrate retry NODE` does. */
-  async retry(name: string): Promise<void> {
-    const annotations = { [retryAnnotation]: new Date().toISOString() };
-    await this.client.patch(nodeMigrations, { name }, { metadata: { annotations } });
+  /** One command line of the plugin, which has to succeed. */
+  async run(...args: string[]): Promise<void> {
+    const { code, err } = await this.#plugin.run(args);
+    if (code !== 0) throw new Error(`kubectl cni-migrate ${args.join(" ")}: ${err}`);
   }
 
   /** The workload's pods that are not on their way out. */

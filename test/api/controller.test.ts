@@ -190,7 +190,7 @@ describe("a migration that people step in on", () => {
     });
     expect(cluster.model.tasks.filter((name) => name.startsWith("switch-"))).toEqual([]);
 
-    await cluster.setSpec({ paused: false });
+    await cluster.run("resume");
     await cluster.nodeReaches("n2", "LeaveSource");
   });
 
@@ -225,7 +225,7 @@ describe("a migration that people step in on", () => {
     timeout: runTimeout,
   }, async () => {
     const done = cluster.nodeReaches("n3", "Done");
-    await cluster.retry("n3");
+    await cluster.run("retry", "n3");
     const { status } = await done;
     await cluster.gone();
 

@@ -148,6 +148,9 @@ export class Continuity {
   #run(kind: Probe["kind"], name: string, from: PodSeen | undefined, argv: string[]): void {
     const [command = "", ...args] = argv;
     const child = spawn(command, args, { stdio: ["ignore", "pipe", "inherit"] });
+    // Whatever becomes of this process, its probes end with it.
+    process.setMaxListeners(0);
+    process.once("exit", () => child.kill("SIGKILL"));
     const probe: Probe = {
       name,
       kind,

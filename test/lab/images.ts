@@ -34,7 +34,7 @@ const kubernetesTag = `v${versions.kubernetes}`;
 const calicoTag = `v${versions.calico}`;
 const ciliumTag = `v${versions.cilium}`;
 
-/** The image a pod of a lab test runs: bash and busybox (httpd, wget without names, ...). */
+/** The image a pod of a lab test runs: bash, busybox, and /served, the server that is probed (native/served.c). */
 export const probeImage = "lab.local/probe:1";
 const pauseImage = "registry.k8s.io/pause:3.10.1";
 
@@ -71,7 +71,7 @@ export const bundles = {
       entrypoint: ["/coredns"],
       layer: [{ program: "coredns", to: "/coredns" }],
     },
-    { ref: probeImage, base: true, cmd: ["sleep", "infinity"], layer: [{ folder: "/w" }] },
+    { ref: probeImage, base: true, cmd: ["sleep", "infinity"], layer: [{ native: "served.c", to: "/served" }] },
   ],
   flannel: [
     {

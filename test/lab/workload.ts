@@ -10,15 +10,13 @@ export const echoPort = 7;
  */
 const graceSeconds = 2;
 
-const webServer = "mkdir -p /w; hostname > /w/index.html; exec httpd -f -p 8080 -h /w";
-
-function container(command: string, more: Record<string, unknown> = {}) {
-  return { name: "main", image: probeImage, imagePullPolicy: "IfNotPresent", command: ["sh", "-c", command], ...more };
+function container() {
+  const readinessProbe = { httpGet: { port: 8080, path: "/" }, periodSeconds: 1 };
+  return { name: "main", image: probeImage, imagePullPolicy: "IfNotPresent", command: ["/served"], readinessProbe };
 }
 
 /** Objects for `kubectl apply`; all in namespace default. */
 export function workload(): object[] {
-  const readinessProbe = { httpGet: { port: 8080, path: "/" }, periodSeconds: 1 };
   return [
     {
       apiVersion: "apps/v1",
@@ -29,7 +27,7 @@ export function workload(): object[] {
         selector: { matchLabels: { app: "web" } },
         template: {
           metadata: { labels: { app: "web" } },
-          spec: { terminationGracePeriodSeconds: graceSeconds, containers: [container(webServer, { readinessProbe })] },
+          spec: { terminationGracePeriodSeconds: graceSeconds, containers: [container()] },
         },
       },
     },
@@ -50,7 +48,7 @@ export function workload(): object[] {
           spec: {
             tolerations: [{ operator: "Exists" }],
             terminationGracePeriodSeconds: 1,
-            containers: [container(`busybox nc -ll -p ${echoPort} -e cat & ${webServer}`, { readinessProbe })],
+            containers: [container()],
           },
         },
       },
