@@ -51,6 +51,7 @@ export async function runManager(options: ManagerOptions, signal: AbortSignal): 
     now: () => new Date(),
     clock: systemClock,
     evictions: new EvictionMemory(),
+    lookedForNodesMs: new Map(),
     looks: new Map(),
     image: options.image,
   };

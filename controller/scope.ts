@@ -32,6 +32,8 @@ export interface Scope {
   clock: Clock;
   /** Evictions under way, for all nodes. */
   evictions: EvictionMemory;
+  /** By UID of a migration, when nodes without the source were last looked for; monotonic milliseconds. */
+  lookedForNodesMs: Map<string, number>;
   /** When preflight last found a migration blocked (monotonic milliseconds), by the migration's UID. */
   looks: Map<string, number>;
   /** Image of host tasks and probe pods: the controller's own. */

@@ -122,6 +122,7 @@ export function testScope(client: Partial<KubeClient> = {}): Scope & { clock: Fa
     now: () => new Date(clock.nowMs()),
     clock,
     evictions: new EvictionMemory(),
+    lookedForNodesMs: new Map(),
     looks: new Map(),
     image: "example.org/cni-migrate:test",
   };

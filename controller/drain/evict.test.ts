@@ -100,6 +100,17 @@ describe("evictPod", () => {
       },
     ],
     [
+      "a missing right to delete, which only disableEviction needs",
+      refusal(403, 'pods "web-0" is forbidden: User "x" cannot delete resource "pods" in API group ""'),
+      {
+        result: "refused",
+        reason: "PermissionMissing",
+        message:
+          'the controller was refused: pods "web-0" is forbidden: User "x" cannot delete resource "pods" in API group ""',
+        hint: expect.stringContaining("kubectl create clusterrolebinding cni-migrate-delete-pods"),
+      },
+    ],
+    [
       "a webhook that says no",
       refusal(403, 'admission webhook "keep.example.com" denied the request: not on Mondays'),
       {

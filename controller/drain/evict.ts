@@ -103,12 +103,18 @@ function byBudget(error: ApiError, _pod: Pod, budgets: readonly PodDisruptionBud
   return blocked(budget === undefined ? theirs : budgetText(budget), error, 1);
 }
 
+/** Deleting pods around their budgets is a right the controller has only where a person gave it. */
+const deleteRight =
+  "spec.drain.disableEviction needs that right: kubectl create clusterrole cni-migrate-delete-pods --verb=delete --resource=pods; kubectl create clusterrolebinding cni-migrate-delete-pods --clusterrole=cni-migrate-delete-pods --serviceaccount=cni-migrate:cni-migrate-controller";
+
 function forbidden(error: ApiError): EvictResult {
   return {
     result: "refused",
     reason: "PermissionMissing",
     message: `the controller was refused: ${error.message}`,
-    hint: "kubectl cni-migrate install gives it its rights",
+    hint: / delete resource "pods"/.test(error.message)
+      ? deleteRight
+      : "kubectl cni-migrate install gives it its rights",
   };
 }
 

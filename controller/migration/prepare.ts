@@ -126,32 +126,50 @@ async function prepareNodes(context: MigrationContext): Promise<PhaseResult> {
   const selected = selectedNodes(migration, nodes);
   const fresh = selected.filter((node) => !prepared.has(node.metadata.name));
   if (fresh.length === 0) return next;
+  const { uid = "" } = migration.metadata;
+  const lookedMs = scope.clock.monotonicMs();
+  // Nodes that are not up yet are looked at again after a while, not at each event of the cluster.
+  if (lookedMs - (scope.lookedForNodesMs.get(uid) ?? Number.NEGATIVE_INFINITY) < lookAgainSeconds * 1000)
+    return context.nodeMigrations.length > 0
+      ? next
+      : notUp(
+          fresh.map((node) => node.metadata.name),
+          migration.spec.source,
+        );
   const facts = await sourceFacts(context);
   const target = networkById(migration.spec.target);
-  const waiting: string[] = [];
+  const missing: string[] = [];
   for (const node of [...nodes.filter((n) => !selected.includes(n)), ...fresh]) {
     const { name } = node.metadata;
-    if (facts?.vteps[name] === undefined) waiting.push(`${migration.spec.source} is not up on node ${name} yet`);
+    if (facts?.vteps[name] === undefined) missing.push(name);
     else {
       const plan = { ...planContext(migration, nodes, facts.vteps), source: facts };
       await ensureNodeChanges(scope.client, target.prepareNode(plan, planNode(node)));
       if (fresh.includes(node)) await addNode(context, node);
     }
   }
-  if (waiting.length === 0 || context.nodeMigrations.length > 0) return next;
-  return {
-    outcome: "wait",
-    summary: "Preparing",
-    reason: "NodeNotReady",
-    message: waiting.slice(0, 3).join(", "),
-    afterSeconds: 10,
-  };
+  if (missing.length > 0) scope.lookedForNodesMs.set(uid, lookedMs);
+  return missing.length === 0 || context.nodeMigrations.length > 0 ? next : notUp(missing, migration.spec.source);
 
   async function sourceFacts({ nodes }: MigrationContext): Promise<NetworkFacts | undefined> {
     const snapshot = await gatherSnapshot(scope.client, { agents: namedAgents(migration.spec) });
     const found = networkById(migration.spec.source).detect(snapshot, sourceOverrides(migration.spec));
     return found.state === "found" ? { ...planContext(migration, nodes).source, vteps: found.facts.vteps } : undefined;
   }
+}
+
+/** Seconds between two looks for nodes on which the source is not up. */
+const lookAgainSeconds = 10;
+
+function notUp(names: readonly string[], source: string): PhaseResult {
+  const shown = names.slice(0, 3).map((name) => `${source} is not up on node ${name} yet`);
+  return {
+    outcome: "wait",
+    summary: "Preparing",
+    reason: "NodeNotReady",
+    message: shown.join(", "),
+    afterSeconds: lookAgainSeconds,
+  };
 }
 
 /** The node takes part from here on. */

@@ -1,4 +1,5 @@
 import type { NodeMigration } from "../../crds/index.ts";
+import { networkLabel } from "../../crds/names.ts";
 import { isTrue } from "../../kube/conditions.ts";
 import { isConflict } from "../../kube/errors.ts";
 import type { Node } from "../../kube/objects.ts";
@@ -185,15 +186,18 @@ function progressOf(nodeMigration: NodeMigration): string {
 }
 
 /** The step pointer leaves Pending: from here on the node's own reconciler carries it. */
-async function begin({ scope }: MigrationContext, nodeMigration: NodeMigration): Promise<void> {
+async function begin({ scope, migration, nodes }: MigrationContext, nodeMigration: NodeMigration): Promise<void> {
   const now = scope.now().toISOString();
+  const node = nodes.find(({ metadata }) => metadata.name === nodeMigration.spec.nodeName);
+  // A node that is on the target already, its record lost, is not moved twice: it is looked at and tidied.
+  const step = node?.metadata.labels?.[networkLabel] === migration.spec.target ? "Verify" : "Cordon";
   try {
     const written = await patchStatus(scope.client, nodeMigrations, nodeMigration, {
       ...nodeMigration.status,
-      step: "Cordon",
+      step,
       direction: nodeMigration.spec.direction ?? "Forward",
-      steps: [{ name: "Cordon", startTime: now }],
-      summary: "Cordon",
+      steps: [{ name: step, startTime: now }],
+      summary: step,
       message: "begins",
     });
     scope.stores.nodeMigrations.put(written);

@@ -8,12 +8,12 @@ import { recyclePass } from "./drain.ts";
 /** Cordons the node, or notes that somebody else has: then it stays cordoned at the end. */
 export async function cordon(context: NodeContext): Promise<StepResult> {
   const { node, uid, scope } = context;
-  if (node.spec?.unschedulable === true) {
-    const ours = node.metadata.annotations?.[cordonedByAnnotation] === uid;
-    return ours
-      ? done("Cordoned", "cordoned for the migration", { cordonedByUs: true })
-      : done("Cordoned", "was cordoned before; it stays so", { cordonedByUs: false });
-  }
+  const mark = node.metadata.annotations?.[cordonedByAnnotation];
+  if (node.spec?.unschedulable === true && mark === undefined)
+    return done("Cordoned", "was cordoned before; it stays so", { cordonedByUs: false });
+  // A mark of an earlier part of ours, whose object is gone, is taken over.
+  if (node.spec?.unschedulable === true && mark === uid)
+    return done("Cordoned", "cordoned for the migration", { cordonedByUs: true });
   scope.stores.nodes.put(await scope.client.patch(nodes, { name: node.metadata.name }, cordonPatch(node, uid)));
   return done("Cordoned", "cordoned for the migration", { cordonedByUs: true });
 }

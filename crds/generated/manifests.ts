@@ -364,7 +364,7 @@ export const crdObjects: readonly CrdObject[] = [
                           "default": false
                         },
                         "disableEviction": {
-                          "description": "Delete pods instead of evicting them. PodDisruptionBudgets are then not respected. Default false.",
+                          "description": "Delete pods instead of evicting them. PodDisruptionBudgets are then not respected. The controller may not delete pods unless it is given that right; the message of a drain that waits for it has the commands. Default false.",
                           "type": "boolean",
                           "default": false
                         },

@@ -75,7 +75,7 @@ export interface DrainSpec {
    */
   force?: boolean;
   /**
-   * Delete pods instead of evicting them. PodDisruptionBudgets are then not respected. Default false.
+   * Delete pods instead of evicting them. PodDisruptionBudgets are then not respected. The controller may not delete pods unless it is given that right; the message of a drain that waits for it has the commands. Default false.
    */
   disableEviction?: boolean;
   /**
