@@ -16,7 +16,7 @@ export interface RunOutcome {
   stderr: string;
 }
 
-/** Runs a program with the lab's kubeconfig. `show` passes its output on as it comes. */
+/** Runs a program with the lab's kubeconfig. With `show` it has this process's terminal, and nothing is kept of its output. */
 function runWith(
   lab: Lab,
   command: string,
@@ -25,18 +25,16 @@ function runWith(
 ): Promise<RunOutcome> {
   const started = performance.now();
   const env = { ...process.env, KUBECONFIG: lab.kubeconfigPath };
-  const child = spawn(command, args, { env, stdio: ["pipe", "pipe", "pipe"] });
+  const child = spawn(command, args, { env, stdio: options.show ? "inherit" : "pipe" });
   let stdout = "";
   let stderr = "";
-  child.stdout.on("data", (data: Buffer) => {
+  child.stdout?.on("data", (data: Buffer) => {
     stdout += data;
-    if (options.show) process.stdout.write(data);
   });
-  child.stderr.on("data", (data: Buffer) => {
+  child.stderr?.on("data", (data: Buffer) => {
     stderr += data;
-    if (options.show) process.stderr.write(data);
   });
-  child.stdin.end(options.input ?? "");
+  child.stdin?.end(options.input ?? "");
   return new Promise((resolve, reject) => {
     child.once("error", reject);
     child.once("close", (code) =>
