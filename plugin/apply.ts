@@ -45,37 +45,45 @@ export interface ApplyPlan {
   report(applied: Applied): void;
 }
 
-/** In the order they are to be sent. Stable, so that the user's own order decides among equals. */
-function inApplyOrder(objects: readonly UnknownObject[]): UnknownObject[] {
-  const rank = ({ kind }: UnknownObject) => (order.includes(kind) ? order.indexOf(kind) : order.length);
-  return [...objects].sort((a, b) => rank(a) - rank(b));
+/** In the order they are to be sent: those of one kind at the same time. */
+function inTiers(objects: readonly UnknownObject[]): UnknownObject[][] {
+  const tiers = new Map<number, UnknownObject[]>();
+  for (const object of objects) {
+    const rank = order.includes(object.kind) ? order.indexOf(object.kind) : order.length;
+    tiers.set(rank, [...(tiers.get(rank) ?? []), object]);
+  }
+  return [...tiers].sort(([a], [b]) => a - b).map(([, tier]) => tier);
 }
 
 /**
- * Server-side apply of all objects, CRDs first and waited for. Fields of other managers are taken over: the objects are the
- * user's own choice. Running it again changes nothing. Throws a line that names the object and what is done already.
+ * Server-side apply of all objects, kind by kind, CRDs first and waited for. Fields of other managers are taken over: the
+ * objects are the user's own choice. Running it again changes nothing. Throws a line that names the object and what is done
+ * already.
  */
 export async function applyAll(objects: readonly UnknownObject[], plan: ApplyPlan): Promise<void> {
-  const sorted = inApplyOrder(objects);
   const bundle: Bundle = {
-    resources: sorted.flatMap(resourcesOfCrd),
-    namespaces: new Set(sorted.filter((o) => o.kind === "Namespace").map((o) => o.metadata.name)),
+    resources: objects.flatMap(resourcesOfCrd),
+    namespaces: new Set(objects.filter((o) => o.kind === "Namespace").map((o) => o.metadata.name)),
   };
-  const crds = sorted.filter((object) => object.kind === "CustomResourceDefinition").length;
   let done = 0;
-  for (const object of sorted) {
-    try {
-      plan.report(await applyOne(object, bundle, plan));
-      if (done + 1 === crds && !plan.dryRun) await served(sorted.slice(0, crds), plan);
-    } catch (error) {
-      throw failure(
-        error,
-        object,
-        plan,
-        `${done} of ${sorted.length} objects are applied; run the command again to go on`,
-      );
+  const failed = (error: unknown, object: UnknownObject) =>
+    failure(error, object, plan, `${done} of ${objects.length} objects are applied; run the command again to go on`);
+  for (const tier of inTiers(objects)) {
+    const outcomes = await Promise.allSettled(tier.map((object) => applyOne(object, bundle, plan)));
+    for (const outcome of outcomes) {
+      if (outcome.status === "rejected") continue;
+      plan.report(outcome.value);
+      done += 1;
     }
-    done += 1;
+    for (const [i, object] of tier.entries()) {
+      const outcome = outcomes[i];
+      if (outcome?.status === "rejected") throw failed(outcome.reason, object);
+    }
+    const [first] = tier;
+    if (first?.kind !== "CustomResourceDefinition" || plan.dryRun) continue;
+    await served(tier, plan).catch((error: unknown) => {
+      throw failed(error, first);
+    });
   }
 }
 
