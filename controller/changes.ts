@@ -2,6 +2,7 @@ import { describe, isApiError } from "../kube/errors.ts";
 import type { KubeClient, UnknownObject } from "../kube/types.ts";
 import type { ApiChange } from "../networks/contract.ts";
 import { MigrationError } from "./errors.ts";
+import { guarded } from "./nodes.ts";
 
 /** How one cluster-wide change is taken back. Kept in CniMigration.status.undo before the change is made. */
 export interface Undo {
@@ -103,21 +104,7 @@ async function pendingChange(client: KubeClient, change: ApiChange): Promise<Pen
   return {
     undo: { ...identity, action: "Merge", patch: JSON.stringify(inverse(existing, patch)) },
     perform: async () => {
-      const { uid, resourceVersion } = existing.metadata;
-      await client.patch(resource, key, withGuard(patch, { uid, resourceVersion }));
-    },
-  };
-}
-
-/** Adds the guards to a merge patch, so that it fails with 409 on another object or another version. */
-function withGuard(patch: Json, guard: { uid?: string | undefined; resourceVersion?: string | undefined }): Json {
-  const metadata = isMap(patch.metadata) ? patch.metadata : {};
-  return {
-    ...patch,
-    metadata: {
-      ...metadata,
-      ...(guard.uid === undefined ? {} : { uid: guard.uid }),
-      ...(guard.resourceVersion === undefined ? {} : { resourceVersion: guard.resourceVersion }),
+      await client.patch(resource, key, guarded(existing, patch));
     },
   };
 }

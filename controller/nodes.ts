@@ -1,5 +1,6 @@
 import { cordonedByAnnotation, pendingTaint } from "../crds/names.ts";
 import type { Node } from "../kube/objects.ts";
+import type { KubeObject } from "../kube/types.ts";
 
 /** Nodes in flight at a time: an integer, or a percentage of all nodes rounded up. */
 export function batchLimit(batchSize: number | string, total: number): number {
@@ -39,10 +40,10 @@ export function uncordonPatch(node: Node, ownerUID: string): Record<string, unkn
 }
 
 /** Adds UID and resourceVersion to a merge patch: it fails with 409 on another object or another version. */
-export function guarded(node: Node, patch: Record<string, unknown>): Record<string, unknown> {
+export function guarded(object: KubeObject, patch: Record<string, unknown>): Record<string, unknown> {
   const metadata = (patch.metadata ?? {}) as Record<string, unknown>;
   return {
     ...patch,
-    metadata: { ...metadata, uid: node.metadata.uid, resourceVersion: node.metadata.resourceVersion },
+    metadata: { ...metadata, uid: object.metadata.uid, resourceVersion: object.metadata.resourceVersion },
   };
 }

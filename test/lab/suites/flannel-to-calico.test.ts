@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { CniMigration, NodeMigration } from "../../../crds/index.ts";
 import type { Node, Pod } from "../../../kube/objects.ts";
+import { auditEntries, isOurs } from "../audit.ts";
 import { Continuity, type ContinuityReport } from "../continuity.ts";
 import { foreignThings, plantForeignThings } from "../foreign.ts";
 import { calicoManifestPath, type Lab, upLab } from "../index.ts";
@@ -100,9 +101,25 @@ describe("flannel to Calico", () => {
     expect(own.length).toBeGreaterThan(replicas);
   });
 
-  it("host tasks and probes are gone, and the controller asks little when idle", async () => {
+  it("host tasks and probes are gone", async () => {
     const { items } = await getJson<{ items: Pod[] }>(lab, ["pods", "-n", "cni-migrate"]);
     expect(items.map((p) => p.metadata.name).filter((n) => !n.startsWith("cni-migrate-controller"))).toEqual([]);
+  });
+
+  it("when idle the controller asks at most once in two seconds, and stays below 120 MiB", async () => {
+    const asked = async () => (await auditEntries(lab, isOurs)).length;
+    const seconds = 20;
+    const before = await asked();
+    await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+    const requestsPerSecond = ((await asked()) - before) / seconds;
+    const metrics = await Promise.all(
+      lab.nodes.map(({ name }) => lab.exec(name, ["busybox", "wget", "-qO-", "http://127.0.0.1:18081/metrics"])),
+    );
+    const memory = metrics.flatMap(({ stdout }) => /^process_resident_memory_bytes (\d+)/m.exec(stdout)?.[1] ?? []);
+
+    expect(requestsPerSecond).toBeLessThanOrEqual(0.5);
+    expect(memory).toHaveLength(2);
+    for (const bytes of memory) expect(Number(bytes) / 2 ** 20).toBeLessThan(120);
   });
 
   it("a second migration of the same cluster is refused in one line", async () => {
