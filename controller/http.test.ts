@@ -58,3 +58,14 @@ describe("the health server", () => {
     ).rejects.toThrow("EADDRINUSE");
   });
 });
+
+describe("Metrics", () => {
+  it("counts the nodes of each step as they are now", async () => {
+    metrics.showSteps(["Drain", "Done", "Done"]);
+    metrics.showSteps(["Verify", "Done", "Done"]);
+
+    const lines = (await metrics.registry.metrics()).split("\n").filter((l) => l.startsWith("cni_migrate_nodes{"));
+
+    expect(lines.sort()).toEqual(['cni_migrate_nodes{step="Done"} 2', 'cni_migrate_nodes{step="Verify"} 1']);
+  });
+});

@@ -15,7 +15,7 @@ export class Metrics {
     help: "1 while this process holds the Lease",
     registers: [this.registry],
   });
-  readonly nodes = new Gauge({
+  readonly #nodes = new Gauge({
     name: "cni_migrate_nodes",
     help: "Nodes of the active migration by step",
     labelNames: ["step"],
@@ -43,6 +43,12 @@ export class Metrics {
     for (const kind of ["migration", "node"])
       for (const outcome of ["done", "wait", "error"]) this.reconciles.inc({ kind, outcome }, 0);
     this.leader.set(0);
+  }
+
+  /** How many nodes are in each step. */
+  showSteps(steps: readonly string[]): void {
+    this.#nodes.reset();
+    for (const step of steps) this.#nodes.inc({ step });
   }
 }
 

@@ -91,6 +91,7 @@ function fromError(error: MigrationError, phase: Phase): PhaseResult {
 async function conclude(context: MigrationContext, result: PhaseResult): Promise<void> {
   const { scope, migration } = context;
   await context.record(statusOf(contextOf(scope, migration), result));
+  scope.metrics.showSteps(context.nodeMigrations.map((nm) => nm.status?.step ?? "Pending"));
   if (context.migration.metadata.resourceVersion !== migration.metadata.resourceVersion)
     announce(context, migration, result);
 }
