@@ -9,7 +9,8 @@ let requests = 0;
 const metrics = new Metrics(() => requests);
 
 afterEach(async () => {
-  await new Promise((resolve) => server?.close(resolve));
+  const running = server;
+  if (running !== undefined) await new Promise((resolve) => running.close(resolve));
   server = undefined;
 });
 
