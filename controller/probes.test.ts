@@ -2,16 +2,9 @@ import { describe, expect, it } from "vitest";
 import { ApiError } from "../kube/errors.ts";
 import type { Pod, Service } from "../kube/objects.ts";
 import type { ObjectKey } from "../kube/types.ts";
-import {
-  ensureServer,
-  migrationOwner,
-  peersOf,
-  probeToken,
-  removeProbes,
-  removeServer,
-  serviceCheck,
-} from "./probes.ts";
+import { ensureServer, peersOf, probeToken, removeProbes, removeServer, serviceCheck } from "./probes.ts";
 import type { Scope } from "./scope.ts";
+import { ownerOf } from "./tasks.ts";
 import { migration, node, testScope } from "./testing.ts";
 
 /** Node nN, labelled with its network, InternalIP 192.0.2.N. */
@@ -31,7 +24,7 @@ function server(number: number, network: string, changes: { status?: Pod["status
       uid: `uid-${number}-${network}`,
       resourceVersion: "9",
       labels: { ...labels, ...changes.labels },
-      ownerReferences: [migrationOwner(migration())],
+      ownerReferences: [ownerOf(migration())],
     },
     spec: { nodeName: `n${number}`, containers: [{ name: "probe-server" }] },
     status: changes.status ?? { phase: "Running", podIP: `10.244.${number}.9` },
@@ -148,7 +141,7 @@ describe("servers", () => {
       expect.stringMatching(/^probe-n1-calico-[0-9a-f]{8}$/),
     ]);
     expect(made[0]).toMatchObject({
-      metadata: { namespace: "cni-migrate", ownerReferences: [migrationOwner(migration())] },
+      metadata: { namespace: "cni-migrate", ownerReferences: [ownerOf(migration())] },
       spec: { nodeName: "n1" },
     });
   });
@@ -194,7 +187,7 @@ describe("servers", () => {
   it("go with all else the migration owns; pods of others stay", async () => {
     const deleted: string[] = [];
     const foreign = server(3, "flannel");
-    foreign.metadata.ownerReferences = [{ ...migrationOwner(migration()), uid: "uid-other" }];
+    foreign.metadata.ownerReferences = [{ ...ownerOf(migration()), uid: "uid-other" }];
     const scope = scopeWith([], [server(1, "flannel"), server(2, "calico"), foreign, leaving(server(4, "flannel"))], {
       delete: async (_: unknown, key: ObjectKey) => {
         deleted.push(key.name);

@@ -4,13 +4,13 @@ import { managedBy, managedByLabel, networkLabel, probeService, roleLabel, syste
 import { isApiError } from "../kube/errors.ts";
 import type { Node, Pod } from "../kube/objects.ts";
 import { pods } from "../kube/resources.ts";
-import type { OwnerReference } from "../kube/types.ts";
 import type { NetworkId } from "../networks/contract.ts";
 import { isReady, planNode } from "../networks/nodes.ts";
-import { shortHash } from "./hash.ts";
+import { nodePart, shortHash } from "./hash.ts";
 import { probeServerPod } from "./probe/pods.ts";
 import type { ProbePeer } from "./probe/spec.ts";
 import type { Scope } from "./scope.ts";
+import { ownerOf } from "./tasks.ts";
 
 /** Peers tried from a switched node, at most, of each network: enough to tell a path from a node. */
 const peersOfEachNetwork = 4;
@@ -20,19 +20,8 @@ export function probeToken(migration: CniMigration): string {
   return createHash("sha256").update(`probe ${migration.metadata.uid}`).digest("hex").slice(0, 32);
 }
 
-export function migrationOwner(migration: CniMigration): OwnerReference {
-  return {
-    apiVersion: migration.apiVersion,
-    kind: migration.kind,
-    name: migration.metadata.name,
-    uid: migration.metadata.uid ?? "",
-    controller: true,
-    blockOwnerDeletion: true,
-  };
-}
-
 function serverName(migration: CniMigration, nodeName: string, network: NetworkId): string {
-  const node = nodeName.replace(/[^a-z0-9-]/g, "-").slice(0, 30);
+  const node = nodePart(nodeName, 30);
   return `probe-${node}-${network}-${shortHash(`${migration.metadata.uid}/${nodeName}/${network}`)}`;
 }
 
@@ -52,7 +41,7 @@ export async function ensureServer(
     nodeName,
     image: scope.image,
     token: probeToken(migration),
-    owner: migrationOwner(migration),
+    owner: ownerOf(migration),
   });
   try {
     const made = await scope.client.create(pods, wanted);

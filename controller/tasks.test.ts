@@ -2,7 +2,6 @@ import { describe, expect, it } from "vitest";
 import { ApiError } from "../kube/errors.ts";
 import type { Pod } from "../kube/objects.ts";
 import type { ObjectKey } from "../kube/types.ts";
-import { migrationOwner } from "./probes.ts";
 import { ensureTask, isOwnedBy, ownerOf, removeEndedPods, type TaskRequest, taskPodName } from "./tasks.ts";
 import { migration, nodeMigration, testScope } from "./testing.ts";
 
@@ -224,7 +223,7 @@ describe("ensureTask", () => {
   });
 
   it("names a way out that there is when the task is the migration's own", async () => {
-    const inspect = { ...request, task: "inspect", owner: migrationOwner(migration()), attempt: "preflight" };
+    const inspect = { ...request, task: "inspect", owner: ownerOf(migration()), attempt: "preflight" };
     const pod = taskPodName(inspect);
     const scope = testScope();
     const failed = taskPod({ ok: false, error: { op: "inspect", message: "no /etc/cni/net.d" }, elapsedMs: 1 }, 1);

@@ -1,11 +1,10 @@
-import type { NodeMigration } from "../crds/index.ts";
 import { systemNamespace } from "../crds/names.ts";
 import { isApiError } from "../kube/errors.ts";
 import { pods } from "../kube/resources.ts";
 import type { KubeObject, OwnerReference } from "../kube/types.ts";
 import type { HostOp, HostResult } from "../networks/host-ops.ts";
 import { MigrationError } from "./errors.ts";
-import { shortHash } from "./hash.ts";
+import { nodePart, shortHash } from "./hash.ts";
 import { hostTaskPod, parseHostResult } from "./host/pod.ts";
 import type { Scope } from "./scope.ts";
 
@@ -27,7 +26,7 @@ export type TaskState = { state: "running"; message: string } | { state: "done";
 /** The same name for the same task, so that a second arming meets the first pod. At most 63 characters. */
 export function taskPodName(request: Pick<TaskRequest, "task" | "nodeName" | "attempt" | "owner">): string {
   const suffix = shortHash(`${request.owner.uid}/${request.nodeName}/${request.attempt}`);
-  const node = request.nodeName.replace(/[^a-z0-9-]/g, "-").slice(0, 40);
+  const node = nodePart(request.nodeName, 40);
   return `${request.task}-${node}-${suffix}`;
 }
 
@@ -112,12 +111,13 @@ export function isOwnedBy(object: KubeObject, owner: Pick<OwnerReference, "uid">
   return object.metadata.ownerReferences?.some((ref) => ref.uid === owner.uid) ?? false;
 }
 
-export function ownerOf(nodeMigration: NodeMigration): OwnerReference {
+/** The reference that makes `object` the controller of a pod or NodeMigration: its end is theirs. */
+export function ownerOf(object: KubeObject): OwnerReference {
   return {
-    apiVersion: nodeMigration.apiVersion,
-    kind: nodeMigration.kind,
-    name: nodeMigration.metadata.name,
-    uid: nodeMigration.metadata.uid ?? "",
+    apiVersion: object.apiVersion,
+    kind: object.kind,
+    name: object.metadata.name,
+    uid: object.metadata.uid ?? "",
     controller: true,
     blockOwnerDeletion: true,
   };

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Pod } from "../../kube/objects.ts";
 import type { ObjectKey } from "../../kube/types.ts";
 import type { Finding } from "../../networks/contract.ts";
-import { migrationOwner } from "../probes.ts";
+import { ownerOf } from "../tasks.ts";
 import { condition, migration, node, testScope } from "../testing.ts";
 import type { MigrationContext } from "./phase.ts";
 import { preflightPhase, sentence } from "./preflight.ts";
@@ -74,7 +74,7 @@ describe("a blocked preflight", () => {
       ...pod.metadata,
       uid: "uid-pod",
       resourceVersion: "9",
-      ownerReferences: [migrationOwner(migration())],
+      ownerReferences: [ownerOf(migration())],
     };
     return { ...pod, metadata, status: { phase: "Succeeded", containerStatuses } };
   }

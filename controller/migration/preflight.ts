@@ -9,9 +9,8 @@ import { preflight } from "../../networks/preflight.ts";
 import { gatherSnapshot } from "../../networks/snapshot.ts";
 import { MigrationError } from "../errors.ts";
 import { namedAgents, overridesOf, selectedNodes, sourceOverrides } from "../plan.ts";
-import { migrationOwner } from "../probes.ts";
 import type { Scope } from "../scope.ts";
-import { ensureTask, removeEndedPods } from "../tasks.ts";
+import { ensureTask, ownerOf, removeEndedPods } from "../tasks.ts";
 import { type MigrationContext, next, type Phase, type PhaseResult } from "./phase.ts";
 
 /**
@@ -89,7 +88,7 @@ async function inspectNode(scope: Scope, migration: CniMigration, node: Node): P
       },
     ],
     deadlineSeconds: 60,
-    owner: migrationOwner(migration),
+    owner: ownerOf(migration),
     attempt: "preflight",
   });
   if (task.state === "running") return undefined;

@@ -12,7 +12,8 @@ import { ensureNodeChanges, pendingChanges } from "../changes.ts";
 import { hold } from "../finalize.ts";
 import { guarded, taintPatch } from "../nodes.ts";
 import { namedAgents, planContext, selectedNodes, sourceOverrides } from "../plan.ts";
-import { ensureServer, migrationOwner } from "../probes.ts";
+import { ensureServer } from "../probes.ts";
+import { ownerOf } from "../tasks.ts";
 import { type MigrationContext, next, type Phase, type PhaseResult } from "./phase.ts";
 
 /**
@@ -181,7 +182,7 @@ async function addNode({ migration, scope }: MigrationContext, node: Node): Prom
     const made = await scope.client.create(nodeMigrations, {
       apiVersion,
       kind: "NodeMigration",
-      metadata: { name, ownerReferences: [migrationOwner(migration)], finalizers: [finalizer] },
+      metadata: { name, ownerReferences: [ownerOf(migration)], finalizers: [finalizer] },
       spec: {
         migrationName: migration.metadata.name,
         nodeName: name,

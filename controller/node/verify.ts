@@ -4,7 +4,7 @@ import type { Pod } from "../../kube/objects.ts";
 import { pods } from "../../kube/resources.ts";
 import { durationSeconds } from "../drain/policy.ts";
 import { MigrationError } from "../errors.ts";
-import { shortHash } from "../hash.ts";
+import { nodePart, shortHash } from "../hash.ts";
 import { oneShotProbePod, parseProbeReport } from "../probe/pods.ts";
 import type { ProbeCheck, ProbePeer, ProbeSpec } from "../probe/spec.ts";
 import { ensureServer, peersOf, probeToken, serviceCheck } from "../probes.ts";
@@ -120,7 +120,7 @@ async function startProbe(
 
 function probeName({ nodeMigration, node, uid }: NodeContext, network: string): string {
   const attempt = `${uid}/${nodeMigration.spec.direction}/${nodeMigration.status?.attempts ?? 0}`;
-  return `verify-${network}-${node.metadata.name.replace(/[^a-z0-9-]/g, "-").slice(0, 40)}-${shortHash(attempt)}`;
+  return `verify-${network}-${nodePart(node.metadata.name, 40)}-${shortHash(attempt)}`;
 }
 
 function failed(context: NodeContext, message: string, checks: readonly ProbeCheck[]): StepResult {
