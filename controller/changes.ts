@@ -1,6 +1,7 @@
+import { resolveResource } from "../kube/discovery.ts";
 import { describe, isApiError } from "../kube/errors.ts";
-import type { KubeClient, UnknownObject } from "../kube/types.ts";
-import type { ApiChange } from "../networks/contract.ts";
+import type { KubeClient, KubeObject, ObjectKey, Resource, UnknownObject } from "../kube/types.ts";
+import type { ApiChange, RecordedChange } from "../networks/contract.ts";
 import { MigrationError } from "./errors.ts";
 import { guarded } from "./nodes.ts";
 
@@ -13,6 +14,8 @@ export interface Undo {
   action: "Delete" | "Merge";
   /** JSON merge patch that puts back what was there. */
   patch?: string;
+  /** For the time of the migration only: `finalize` applies it, too. */
+  transient?: true;
 }
 
 type Json = Record<string, unknown>;
@@ -59,12 +62,12 @@ interface Pending {
  * Looks at the cluster and says what of `changes` is still to be done. Reads only. Throws `MigrationError` (stalled) when an
  * object that is already there will not do.
  */
-export async function pendingChanges(client: KubeClient, changes: readonly ApiChange[]): Promise<Pending[]> {
+export async function pendingChanges(client: KubeClient, changes: readonly RecordedChange[]): Promise<Pending[]> {
   const found = await Promise.all(changes.map((change) => pendingChange(client, change)));
   return found.filter((p) => p !== undefined);
 }
 
-async function pendingChange(client: KubeClient, change: ApiChange): Promise<Pending | undefined> {
+async function pendingChange(client: KubeClient, change: RecordedChange): Promise<Pending | undefined> {
   const { resource } = change;
   const key = change.change === "create" ? keyOf(change.object) : change.key;
   const existing = await client.get(resource, key);
@@ -73,6 +76,7 @@ async function pendingChange(client: KubeClient, change: ApiChange): Promise<Pen
     kind: resource.kind,
     ...(key.namespace === undefined ? {} : { namespace: key.namespace }),
     name: key.name,
+    ...(change.transient === undefined ? {} : { transient: change.transient }),
   };
   if (existing === undefined) {
     const object = change.change === "create" ? change.object : change.orCreate;
@@ -90,15 +94,14 @@ async function pendingChange(client: KubeClient, change: ApiChange): Promise<Pen
       },
     };
   }
-  if (change.change === "create") {
-    const objection = change.accepts(existing as UnknownObject);
-    if (objection === undefined) return undefined;
+  const objection = change.accepts?.(existing as UnknownObject);
+  if (objection !== undefined)
     throw new MigrationError("PoolConflict", `${describe(resource, key)}: ${objection}`, {
       kind: "stalled",
       object: describe(resource, key),
       hint: `look at it with kubectl get ${resource.plural}.${resource.group} ${key.name} -o yaml`,
     });
-  }
+  if (change.change === "create") return undefined;
   const patch = missing(existing, change.patch);
   if (patch === undefined) return undefined;
   return {
@@ -115,6 +118,10 @@ async function pendingChange(client: KubeClient, change: ApiChange): Promise<Pen
  */
 export async function ensureNodeChanges(client: KubeClient, changes: readonly ApiChange[]): Promise<void> {
   for (const change of changes) {
+    if (change.change === "delete") {
+      await remove(client, change.resource, change.key);
+      continue;
+    }
     if (change.change === "merge") {
       for (const pending of await pendingChanges(client, [change])) await pending.perform();
       continue;
@@ -126,6 +133,53 @@ export async function ensureNodeChanges(client: KubeClient, changes: readonly Ap
       await pendingChanges(client, [change]);
     }
   }
+}
+
+/** Takes recorded changes back, newest first. What is as it was, or gone, is left alone. */
+export async function applyUndo(client: KubeClient, undo: readonly Undo[]): Promise<void> {
+  for (const entry of [...undo].reverse()) {
+    const resource = await resolveResource(client, entry.apiVersion, entry.kind);
+    if (resource === undefined) continue;
+    const key = entry.namespace === undefined ? { name: entry.name } : { name: entry.name, namespace: entry.namespace };
+    if (entry.action === "Delete") {
+      await remove(client, resource, key);
+      continue;
+    }
+    const existing = await client.get(resource, key);
+    const patch = existing === undefined ? undefined : missing(existing, JSON.parse(entry.patch ?? "{}"));
+    if (existing !== undefined && patch !== undefined) await client.patch(resource, key, guarded(existing, patch));
+  }
+}
+
+/** Deletes what the predicate says is ours; a kind that is not served has nothing of ours. */
+export async function removeOwned(
+  client: KubeClient,
+  resource: Resource<KubeObject>,
+  isOurs: (object: UnknownObject) => boolean,
+): Promise<void> {
+  let found: readonly KubeObject[];
+  try {
+    found = (await client.list(resource)).items;
+  } catch (error) {
+    if (isApiError(error, 404)) return;
+    throw error;
+  }
+  for (const object of found) if (isOurs(object as UnknownObject)) await removeExactly(client, resource, object);
+}
+
+async function remove(client: KubeClient, resource: Resource<KubeObject>, key: ObjectKey): Promise<void> {
+  const existing = await client.get(resource, key);
+  if (existing !== undefined) await removeExactly(client, resource, existing);
+}
+
+/** By UID: an object made anew by the same name is another one. */
+async function removeExactly(
+  client: KubeClient,
+  resource: Resource<KubeObject>,
+  { metadata: { name, namespace, uid } }: KubeObject,
+): Promise<void> {
+  const key = namespace === undefined ? { name } : { name, namespace };
+  await client.delete(resource, key, uid === undefined ? {} : { preconditions: { uid } });
 }
 
 function keyOf(object: UnknownObject): { name: string; namespace?: string } {

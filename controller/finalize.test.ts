@@ -5,7 +5,7 @@ import { ApiError } from "../kube/errors.ts";
 import type { ObjectKey } from "../kube/types.ts";
 import { hold, releaseMigration, releaseNode } from "./finalize.ts";
 import type { MigrationContext } from "./migration/phase.ts";
-import { migration, node, nodeMigration, testScope } from "./testing.ts";
+import { condition, migration, node, nodeMigration, testScope } from "./testing.ts";
 
 const deletionTimestamp = "2030-01-01T00:00:00Z";
 
@@ -31,6 +31,10 @@ function deleted(of: NodeMigration): NodeMigration {
   return { ...of, metadata: { ...of.metadata, deletionTimestamp, finalizers: ["other", finalizer] } };
 }
 
+const stopped = nodeMigration("n1", "Drain", {
+  status: { step: "Drain", conditions: [condition("Stalled", "True"), condition("Cordoned", "False")] },
+});
+
 describe("hold", () => {
   it("keeps a migration once, beside what others keep it for", async () => {
     const { scope, writes } = recording();
@@ -49,6 +53,7 @@ describe("releaseNode", () => {
     ["lets go of one that is done", deleted(nodeMigration("n1", "Done")), true],
     ["keeps one that is half-way", deleted(nodeMigration("n1", "JoinTarget")), false],
     ["keeps one half-way that is stalled", deleted(nodeMigration("n1", "Drain", { stalled: "stuck" })), false],
+    ["lets go of one whose drain has stopped and given its cordon back", deleted(stopped), true],
     ["lets go of one half-way whose node is gone", deleted(nodeMigration("n2", "Drain", { stalled: "gone" })), true],
     [
       "lets go of one half-way whose node was made anew",

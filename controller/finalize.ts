@@ -4,8 +4,11 @@ import { isTrue } from "../kube/conditions.ts";
 import { isApiError } from "../kube/errors.ts";
 import { cniMigrations, nodeMigrations } from "../kube/resources.ts";
 import type { KubeObject, Resource } from "../kube/types.ts";
+import { isFinalized } from "./migration/claim.ts";
 import { untaint } from "./migration/finish.ts";
 import type { MigrationContext } from "./migration/phase.ts";
+import { placeOf } from "./migration/places.ts";
+import { restoreCluster } from "./migration/restore.ts";
 import { removeProbes } from "./probes.ts";
 import type { Scope } from "./scope.ts";
 
@@ -47,6 +50,14 @@ export async function releaseMigration(context: MigrationContext): Promise<{ aft
   }
   await untaint(context);
   await removeProbes(scope, migration);
+  // Nobody is on the target: what was made ready for it goes, too.
+  if (!isFinalized(migration) && context.nodeMigrations.every(isOnSource)) {
+    const waiting = await restoreCluster(context);
+    if (waiting !== undefined && "message" in waiting) {
+      await context.record({ summary: "Deleting", message: waiting.message });
+      return { afterSeconds: 5 };
+    }
+  }
   // Not left to the garbage collector, which may need half a minute: their names are the next migration's.
   for (const nodeMigration of context.nodeMigrations) {
     await letGo(scope, nodeMigrations, nodeMigration);
@@ -58,10 +69,17 @@ export async function releaseMigration(context: MigrationContext): Promise<{ aft
   return undefined;
 }
 
+function isOnSource(nodeMigration: NodeMigration): boolean {
+  return placeOf(nodeMigration, "Revert") === "migrated";
+}
+
 /** A node that is gone, or was made anew, is not half-way any more, wherever it stood. */
 function isHalfWay(scope: Scope, { spec, status }: NodeMigration): boolean {
   const step = status?.step ?? "Pending";
   const there = scope.stores.nodes.get({ name: spec.nodeName })?.metadata.uid === spec.nodeUID;
+  // A drain that stopped has given its cordon back: the node is as it was.
+  const stopped = isTrue(status?.conditions, "Stalled") && isFalse(status?.conditions, "Cordoned");
+  if (step === "Drain" && stopped) return false;
   return there && step !== "Pending" && step !== "Done";
 }
 
@@ -86,4 +104,8 @@ function setFinalizers<T extends KubeObject>(
 ): Promise<T> {
   const { name, uid, resourceVersion } = object.metadata;
   return scope.client.patch(resource, { name }, { metadata: { finalizers, uid, resourceVersion } });
+}
+
+function isFalse(conditions: readonly { type: string; status: string }[] | undefined, type: string): boolean {
+  return conditions?.some((condition) => condition.type === type && condition.status === "False") ?? false;
 }

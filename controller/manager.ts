@@ -9,6 +9,7 @@ import type { KubeClient, KubeObject, Resource } from "../kube/types.ts";
 import { EvictionMemory } from "./drain/memory.ts";
 import { Metrics, serveHealth } from "./http.ts";
 import type { Logger } from "./log.ts";
+import { Looks } from "./looks.ts";
 import { reconcileMigration } from "./migration/reconcile.ts";
 import { reconcileNode } from "./node/reconcile.ts";
 import { WorkQueue } from "./queue.ts";
@@ -51,8 +52,7 @@ export async function runManager(options: ManagerOptions, signal: AbortSignal): 
     now: () => new Date(),
     clock: systemClock,
     evictions: new EvictionMemory(),
-    lookedForNodesMs: new Map(),
-    looks: new Map(),
+    looks: new Looks(systemClock),
     image: options.image,
   };
   const own = [stores.migrations, stores.nodeMigrations];

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { ApiError } from "../kube/errors.ts";
 import type { Pod, Service } from "../kube/objects.ts";
 import type { ObjectKey } from "../kube/types.ts";
-import { ensureServer, peersOf, probeToken, removeProbes, removeServer, serviceCheck } from "./probes.ts";
+import { ensureServer, peersOf, probeToken, removeProbes, removeServers, serviceCheck } from "./probes.ts";
 import type { Scope } from "./scope.ts";
 import { ownerOf } from "./tasks.ts";
 import { migration, node, testScope } from "./testing.ts";
@@ -59,6 +59,22 @@ describe("peersOf", () => {
     const pods = [server(1, "calico"), server(2, "calico"), server(3, "flannel")];
 
     expect(peersOf(scopeWith(nodes, pods), nodeOn(1, "calico"))).toEqual([peer(2), peer(3)]);
+  });
+
+  it("are two where server and node have addresses of both families, and one where the node has not", () => {
+    const dual = (number: number) =>
+      server(number, "calico", {
+        status: { phase: "Running", podIPs: [{ ip: `10.244.${number}.9` }, { ip: `fd00::${number}:9` }] },
+      });
+    const second = nodeOn(2, "calico");
+    second.status?.addresses?.push({ type: "InternalIP", address: "fd00:2::2" });
+    const scope = scopeWith([nodeOn(1, "calico"), second, nodeOn(3, "calico")], [dual(2), dual(3)]);
+
+    expect(peersOf(scope, nodeOn(1, "calico"))).toEqual([
+      peer(2),
+      { node: "n2", podIP: "fd00::2:9", nodeIP: "fd00:2::2" },
+      peer(3),
+    ]);
   });
 
   it.each<[string, ReturnType<typeof nodeOn>[], Pod[]]>([
@@ -165,6 +181,30 @@ describe("servers", () => {
     expect(await ensureServer(scope, migration(), "n1", "flannel")).toBeUndefined();
   });
 
+  it("are made anew when they have ended", async () => {
+    const did: string[] = [];
+    const scope = scopeWith([], [], {
+      create: async (_: unknown, object: unknown) => {
+        did.push("create");
+        return object as never;
+      },
+      delete: async () => {
+        did.push("delete");
+        return true;
+      },
+    });
+    const made = await ensureServer(scope, migration(), "n1", "flannel");
+    if (made === undefined) throw new Error("no server was made");
+    const metadata = { ...made.metadata, uid: "uid-1", resourceVersion: "2" };
+    scope.stores.pods.put({ ...made, metadata, status: { phase: "Running" } });
+    await ensureServer(scope, migration(), "n1", "flannel");
+    scope.stores.pods.put({ ...made, metadata: { ...metadata, resourceVersion: "3" }, status: { phase: "Failed" } });
+
+    await ensureServer(scope, migration(), "n1", "flannel");
+
+    expect(did).toEqual(["create", "delete", "create"]);
+  });
+
   it("are removed once, by UID", async () => {
     const deleted: unknown[] = [];
     const scope = scopeWith([], [], {
@@ -174,12 +214,12 @@ describe("servers", () => {
         return true;
       },
     });
-    await removeServer(scope, migration(), "n1", "flannel");
     const made = await ensureServer(scope, migration(), "n1", "flannel");
     if (made === undefined) throw new Error("no server was made");
     scope.stores.pods.put({ ...made, metadata: { ...made.metadata, uid: "uid-1", resourceVersion: "2" } });
 
-    await removeServer(scope, migration(), "n1", "flannel");
+    await removeServers(scope, ["uid-0"]);
+    await removeServers(scope, ["uid-0", "uid-1"]);
 
     expect(deleted).toEqual([{ preconditions: { uid: "uid-1" }, gracePeriodSeconds: 0 }]);
   });

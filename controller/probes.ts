@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
+import { isIPv6 } from "node:net";
 import type { CniMigration } from "../crds/index.ts";
 import { managedBy, managedByLabel, networkLabel, probeService, roleLabel, systemNamespace } from "../crds/names.ts";
-import { isApiError } from "../kube/errors.ts";
+import { isApiError, isConflict } from "../kube/errors.ts";
 import type { Node, Pod } from "../kube/objects.ts";
 import { pods } from "../kube/resources.ts";
 import type { NetworkId } from "../networks/contract.ts";
@@ -25,7 +26,10 @@ function serverName(migration: CniMigration, nodeName: string, network: NetworkI
   return `probe-${node}-${network}-${shortHash(`${migration.metadata.uid}/${nodeName}/${network}`)}`;
 }
 
-/** Makes sure that a node has a probe server on this network; its pod, as far as it is known. */
+/**
+ * Makes sure that a node has a probe server on this network; its pod, as far as it is known. One that has ended, evicted by its
+ * node or shut down with it, is made anew.
+ */
 export async function ensureServer(
   scope: Scope,
   migration: CniMigration,
@@ -34,7 +38,8 @@ export async function ensureServer(
 ): Promise<Pod | undefined> {
   const name = serverName(migration, nodeName, network);
   const known = scope.stores.pods.get({ name, namespace: systemNamespace });
-  if (known !== undefined) return known;
+  if (known !== undefined && !hasEnded(known)) return known;
+  if (known !== undefined && !(await remove(scope, known))) return undefined;
   const wanted = probeServerPod({
     name,
     namespace: systemNamespace,
@@ -54,21 +59,29 @@ export async function ensureServer(
   }
 }
 
-/** Removes the server a node had on the network it has left; its address is gone with that network. */
-export async function removeServer(
-  scope: Scope,
-  migration: CniMigration,
-  nodeName: string,
-  network: NetworkId,
-): Promise<void> {
-  const pod = scope.stores.pods.get({ name: serverName(migration, nodeName, network), namespace: systemNamespace });
-  if (pod === undefined || pod.metadata.deletionTimestamp !== undefined) return;
-  const preconditions = pod.metadata.uid === undefined ? {} : { preconditions: { uid: pod.metadata.uid } };
-  await scope.client.delete(
-    pods,
-    { name: pod.metadata.name, namespace: systemNamespace },
-    { ...preconditions, gracePeriodSeconds: 0 },
-  );
+/** Removes servers by UID: those a node had before a switch, whose addresses are gone with their network. */
+export async function removeServers(scope: Scope, uids: readonly string[]): Promise<void> {
+  const stale = scope.stores.pods
+    .list()
+    .filter((pod) => isServer(pod) && uids.includes(pod.metadata.uid ?? ""))
+    .filter((pod) => pod.metadata.deletionTimestamp === undefined);
+  await Promise.all(stale.map((pod) => remove(scope, pod)));
+}
+
+/** False when another pod has its name by now. */
+async function remove({ client }: Scope, { metadata: { name, uid } }: Pod): Promise<boolean> {
+  const exactly = uid === undefined ? {} : { preconditions: { uid } };
+  try {
+    await client.delete(pods, { name, namespace: systemNamespace }, { ...exactly, gracePeriodSeconds: 0 });
+    return true;
+  } catch (error) {
+    if (isConflict(error)) return false;
+    throw error;
+  }
+}
+
+function hasEnded({ status }: Pod): boolean {
+  return status?.phase === "Succeeded" || status?.phase === "Failed";
 }
 
 /** All probe pods and servers of the migration go; host tasks that failed stay for their logs. */
@@ -94,28 +107,32 @@ function networkOf(server: Pod): string | undefined {
  * or not Ready, is no measure.
  */
 export function peersOf(scope: Scope, node: Node): ProbePeer[] {
-  const byNetwork = new Map<string, ProbePeer[]>();
+  const byNetwork = new Map<string, ProbePeer[][]>();
   for (const pod of scope.stores.pods.list()) {
     if (!isServer(pod) || pod.spec.nodeName === node.metadata.name) continue;
     const peerNode = scope.stores.nodes.get({ name: pod.spec.nodeName ?? "" });
     const network = peerNode?.metadata.labels?.[networkLabel];
     if (peerNode === undefined || !isReady(peerNode) || network === undefined || networkOf(pod) !== network) continue;
-    const peer = peerOf(pod, peerNode);
-    if (peer !== undefined) byNetwork.set(network, [...(byNetwork.get(network) ?? []), peer]);
+    const ends = endsOf(pod, peerNode);
+    if (ends.length > 0) byNetwork.set(network, [...(byNetwork.get(network) ?? []), ends]);
   }
-  return [...byNetwork.values()].flatMap((peers) =>
-    peers.sort((a, b) => (a.node < b.node ? -1 : 1)).slice(0, peersOfEachNetwork),
+  return [...byNetwork.values()].flatMap((servers) =>
+    servers
+      .sort(([a], [b]) => ((a?.node ?? "") < (b?.node ?? "") ? -1 : 1))
+      .slice(0, peersOfEachNetwork)
+      .flat(),
   );
 }
 
-/** The server as a peer, once it runs and has an address. */
-function peerOf(pod: Pod, node: Node): ProbePeer | undefined {
-  const podIP = pod.status?.podIP;
-  const nodeIP = planNode(node).internalIPs[0];
+/** The server as a peer of each family that it and its node have an address of, once it runs. */
+function endsOf(pod: Pod, node: Node): ProbePeer[] {
   const running = pod.status?.phase === "Running" && pod.metadata.deletionTimestamp === undefined;
-  return running && podIP !== undefined && nodeIP !== undefined
-    ? { node: node.metadata.name, podIP, nodeIP }
-    : undefined;
+  const podIPs = pod.status?.podIPs?.map(({ ip }) => ip) ?? [pod.status?.podIP ?? []].flat();
+  if (!running) return [];
+  return podIPs.flatMap((podIP) => {
+    const nodeIP = planNode(node).internalIPs.find((ip) => isIPv6(ip) === isIPv6(podIP));
+    return nodeIP === undefined ? [] : [{ node: node.metadata.name, podIP, nodeIP }];
+  });
 }
 
 /** Cluster IP and number of connections for the checks through a Service; undefined when the Service is not there. */

@@ -6,6 +6,7 @@ import type { KubeClient } from "../kube/types.ts";
 import type { EvictionMemory } from "./drain/memory.ts";
 import type { Metrics } from "./http.ts";
 import type { Logger } from "./log.ts";
+import type { Looks } from "./looks.ts";
 import type { Store } from "./store.ts";
 
 /** Live copies of what the reconcilers look at. The first two are watched always, the rest from the first migration on. */
@@ -32,10 +33,8 @@ export interface Scope {
   clock: Clock;
   /** Evictions under way, for all nodes. */
   evictions: EvictionMemory;
-  /** By UID of a migration, when nodes without the source were last looked for; monotonic milliseconds. */
-  lookedForNodesMs: Map<string, number>;
-  /** When preflight last found a migration blocked (monotonic milliseconds), by the migration's UID. */
-  looks: Map<string, number>;
+  /** When preflight last found a migration blocked, and nodes without the source were last looked for. */
+  looks: Looks;
   /** Image of host tasks and probe pods: the controller's own. */
   image: string;
 }

@@ -125,6 +125,103 @@ describe("ensureTask", () => {
     expect(await ensureTask(scope, request)).toMatchObject({ state: "done", podName: name });
   });
 
+  describe("while a pod of an earlier attempt works on the node", () => {
+    const labels = { "cni-migrate.io/role": "host-task" };
+
+    /** What is done beside a pod that is not the request's own. */
+    async function beside(other: Pod) {
+      const did: unknown[] = [];
+      const scope = testScope({
+        async delete(_resource, key, options) {
+          did.push([key.name, options]);
+          return true;
+        },
+        async create(_resource, wanted) {
+          did.push(`create ${wanted.metadata.name}`);
+          return wanted;
+        },
+      });
+      scope.stores.pods.put(other);
+      return { did, state: await ensureTask(scope, request) };
+    }
+
+    const earlier = taskPod({}, 0, { name: "switch-n1-0", labels });
+    const running: Pod = { ...earlier, status: { phase: "Running" } };
+
+    it("ends that one and waits for it", async () => {
+      const { did, state } = await beside(running);
+
+      expect(did).toEqual([["switch-n1-0", { preconditions: { uid: "uid-pod" } }]]);
+      expect(state).toEqual({
+        state: "running",
+        message: "waiting for pod cni-migrate/switch-n1-0 of an earlier attempt to end",
+      });
+    });
+
+    it("asks once", async () => {
+      const leaving = { ...running, metadata: { ...running.metadata, deletionTimestamp: "2030-01-01T00:00:00Z" } };
+
+      const { did, state } = await beside(leaving);
+
+      expect([did, state.state]).toEqual([[], "running"]);
+    });
+
+    it.each<[string, Pod]>([
+      ["has ended", earlier],
+      ["is another owner's", { ...running, metadata: { ...running.metadata, ownerReferences: [] } }],
+      ["is on another node", { ...running, spec: { ...running.spec, nodeName: "n2" } }],
+      ["is a probe", { ...running, metadata: { ...running.metadata, labels: { "cni-migrate.io/role": "probe" } } }],
+    ])("takes no notice of one that %s", async (_title, other) => {
+      expect((await beside(other)).did).toEqual([`create ${name}`]);
+    });
+  });
+
+  it.each<[string, NonNullable<NonNullable<Pod["status"]>["containerStatuses"]>[number]["state"]]>([
+    ["as the kubelet shows it", { terminated: { exitCode: 137, reason: "ContainerStatusUnknown" } }],
+    ["still waiting for its image", { waiting: { reason: "ImagePullBackOff" } }],
+  ])("makes one anew that never started before its deadline, %s", async (_title, state) => {
+    const deleted: unknown[] = [];
+    const scope = testScope({
+      async delete(_resource, key, options) {
+        deleted.push([key.name, options]);
+        return true;
+      },
+    });
+    const container = { name: "host-task", ready: false, restartCount: 0, ...(state === undefined ? {} : { state }) };
+    const status = { phase: "Failed" as const, reason: "DeadlineExceeded", containerStatuses: [container] };
+    scope.stores.pods.put({ ...taskPod({}), status });
+
+    await expect(ensureTask(scope, request)).rejects.toMatchObject({
+      kind: "wait",
+      reason: "ImageMissing",
+      message: `pod cni-migrate/${name} cannot start on node n1: it could not start within 300 s and is made anew`,
+    });
+    expect(deleted).toEqual([[name, { preconditions: { uid: "uid-pod" }, gracePeriodSeconds: 0 }]]);
+  });
+
+  it.each([
+    ["Unknown", 255],
+    ["ContainerStatusUnknown", 137],
+  ])("makes a pod anew whose container went down with its node (%s)", async (reason, exitCode) => {
+    const pod = taskPod(undefined, exitCode);
+    const terminated = { exitCode, reason };
+    const status = { name: "host-task", ready: false, restartCount: 0, state: { terminated } };
+    const deleted: unknown[] = [];
+    const scope = testScope({
+      async delete(_resource, key, options) {
+        deleted.push([key.name, options]);
+        return true;
+      },
+    });
+    scope.stores.pods.put({ ...pod, status: { phase: "Failed", containerStatuses: [status] } });
+
+    expect(await ensureTask(scope, request)).toEqual({
+      state: "running",
+      message: `pod cni-migrate/${name} went down with its node and is made anew`,
+    });
+    expect(deleted).toEqual([[name, { preconditions: { uid: "uid-pod" }, gracePeriodSeconds: 0 }]]);
+  });
+
   it("waits while the earlier pod is neither there nor gone", async () => {
     const scope = testScope({
       create: async () => {

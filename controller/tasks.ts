@@ -1,5 +1,6 @@
-import { systemNamespace } from "../crds/names.ts";
+import { roleLabel, systemNamespace } from "../crds/names.ts";
 import { isApiError } from "../kube/errors.ts";
+import type { Pod } from "../kube/objects.ts";
 import { pods } from "../kube/resources.ts";
 import type { KubeObject, OwnerReference } from "../kube/types.ts";
 import type { HostOp, HostResult } from "../networks/host-ops.ts";
@@ -39,6 +40,8 @@ export async function ensureTask(scope: Scope, request: TaskRequest): Promise<Ta
   const key = { name, namespace: systemNamespace };
   let pod = scope.stores.pods.get(key);
   if (pod === undefined) {
+    const earlier = await endEarlier(scope, request);
+    if (earlier !== undefined) return { state: "running", message: earlier };
     const wanted = hostTaskPod({
       name,
       namespace: systemNamespace,
@@ -63,10 +66,25 @@ export async function ensureTask(scope: Scope, request: TaskRequest): Promise<Ta
       object: `pod ${systemNamespace}/${name}`,
       hint: `kubectl -n ${systemNamespace} delete pod ${name}`,
     });
+  if (neverRan(pod)) {
+    await removePod(scope, pod, { gracePeriodSeconds: 0 });
+    const message = `it could not start within ${request.deadlineSeconds} s and is made anew`;
+    throw cannotStart("ImageMissing", request, name, message);
+  }
+  if (wentDownWithNode(pod)) {
+    await removePod(scope, pod, { gracePeriodSeconds: 0 });
+    return { state: "running", message: `pod ${systemNamespace}/${name} went down with its node and is made anew` };
+  }
   const state = parseHostResult(pod);
   switch (state.state) {
     case "waiting":
-      if (state.stuck) throw cannotStart(request, name, state);
+      if (state.stuck)
+        throw cannotStart(
+          /Image|Registry/.test(state.reason) ? "ImageMissing" : "HostTaskRunning",
+          request,
+          name,
+          state.message,
+        );
       return { state: "running", message: state.message };
     case "running":
       return { state: "running", message: state.message };
@@ -83,10 +101,55 @@ export async function ensureTask(scope: Scope, request: TaskRequest): Promise<Ta
   }
 }
 
+/**
+ * Two tasks never work on a node at a time: what runs for an earlier attempt, or another task of this owner, is ended and
+ * waited for. Says so; undefined when nothing runs.
+ */
+async function endEarlier(scope: Scope, { nodeName, owner }: TaskRequest): Promise<string | undefined> {
+  const running = scope.stores.pods
+    .list()
+    .filter((pod) => pod.metadata.namespace === systemNamespace && pod.metadata.labels?.[roleLabel] === "host-task")
+    .filter((pod) => isOwnedBy(pod, owner) && pod.spec.nodeName === nodeName)
+    .filter(({ status }) => status?.phase !== "Succeeded" && status?.phase !== "Failed")
+    .filter(({ status }) => status?.containerStatuses?.[0]?.state?.terminated === undefined);
+  const [first] = running;
+  if (first === undefined) return undefined;
+  for (const pod of running) if (pod.metadata.deletionTimestamp === undefined) await removePod(scope, pod);
+  return `waiting for pod ${systemNamespace}/${first.metadata.name} of an earlier attempt to end`;
+}
+
+/** Its deadline has passed before its container could start, such as for want of its image: nothing was done. */
+function neverRan({ status }: Pod): boolean {
+  const container = status?.containerStatuses?.[0];
+  if (status?.phase !== "Failed" || status.reason !== "DeadlineExceeded" || container === undefined) return false;
+  const { running, terminated } = container.state ?? {};
+  return running === undefined && (terminated?.startedAt ?? null) === null;
+}
+
+/** What the kubelet and the container runtime say of a pod or a container that did not end by itself: its node was restarted. */
+const nodeReasons = ["Unknown", "ContainerStatusUnknown", "NodeShutdown", "Terminated"];
+
+/** Operations are idempotent, so that it can begin anew: nobody has to ask for it, as after a failure of its own. */
+function wentDownWithNode({ status }: Pod): boolean {
+  const terminated = status?.containerStatuses?.[0]?.state?.terminated;
+  if (status?.phase !== "Failed" || (terminated?.message ?? "") !== "") return false;
+  // The pod's own reason goes first: at its deadline its container was ended, too.
+  return nodeReasons.includes(status.reason || terminated?.reason || "");
+}
+
+async function removePod(
+  scope: Scope,
+  { metadata }: Pod,
+  options: { gracePeriodSeconds?: number } = {},
+): Promise<void> {
+  const preconditions = metadata.uid === undefined ? {} : { preconditions: { uid: metadata.uid } };
+  const key = { name: metadata.name, namespace: systemNamespace };
+  await scope.client.delete(pods, key, { ...options, ...preconditions });
+}
+
 /** The kubelet tries again by itself, until the pod's deadline: what it says now would be lost then. */
-function cannotStart(request: TaskRequest, podName: string, why: { reason: string; message: string }): MigrationError {
-  const reason = /Image|Registry/.test(why.reason) ? "ImageMissing" : "HostTaskRunning";
-  const what = `pod ${systemNamespace}/${podName} cannot start on node ${request.nodeName}: ${why.message}`;
+function cannotStart(reason: string, request: TaskRequest, podName: string, why: string): MigrationError {
+  const what = `pod ${systemNamespace}/${podName} cannot start on node ${request.nodeName}: ${why}`;
   return new MigrationError(reason, what, {
     kind: "wait",
     object: `pod ${systemNamespace}/${podName}`,
@@ -129,16 +192,5 @@ export async function removeEndedPods(scope: Scope, ownerUID: string): Promise<v
     .list()
     .filter((pod) => pod.metadata.namespace === systemNamespace && isOwnedBy(pod, { uid: ownerUID }))
     .filter((pod) => pod.status?.phase !== "Failed" && pod.metadata.deletionTimestamp === undefined);
-  await Promise.all(
-    ended.map(({ metadata: { name, uid } }) =>
-      scope.client.delete(
-        pods,
-        { name, namespace: systemNamespace },
-        {
-          gracePeriodSeconds: 0,
-          ...(uid === undefined ? {} : { preconditions: { uid } }),
-        },
-      ),
-    ),
-  );
+  await Promise.all(ended.map((pod) => removePod(scope, pod, { gracePeriodSeconds: 0 })));
 }

@@ -6,6 +6,7 @@ import type { KubeClient } from "../kube/types.ts";
 import { EvictionMemory } from "./drain/memory.ts";
 import { Metrics } from "./http.ts";
 import type { Logger } from "./log.ts";
+import { Looks } from "./looks.ts";
 import type { Scope, Stores } from "./scope.ts";
 import { Store } from "./store.ts";
 
@@ -122,8 +123,7 @@ export function testScope(client: Partial<KubeClient> = {}): Scope & { clock: Fa
     now: () => new Date(clock.nowMs()),
     clock,
     evictions: new EvictionMemory(),
-    lookedForNodesMs: new Map(),
-    looks: new Map(),
+    looks: new Looks(clock),
     image: "example.org/cni-migrate:test",
   };
 }

@@ -35,6 +35,11 @@ export const managedBy = "cni-migrate";
 export const schemaVersionAnnotation = "cni-migrate.io/schema-version";
 /** Taint (PreferNoSchedule) on nodes still waiting, so that a pod moves about once. */
 export const pendingTaint = "cni-migrate.io/pending";
+/**
+ * On nodes: the labels and annotations the migration writes, as they were before it. A JSON merge patch of the node's metadata
+ * that puts them back.
+ */
+export const beforeAnnotation = "cni-migrate.io/before";
 /** On a node we cordoned: UID of its NodeMigration. Set in the same patch as spec.unschedulable. */
 export const cordonedByAnnotation = "cni-migrate.io/cordoned-by";
 

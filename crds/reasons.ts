@@ -7,7 +7,6 @@ interface ReasonText {
 }
 
 const nothing = "nothing is to be done";
-const notGivenYet = "nothing is to be done; this version does not go back yet, so that it does not give this reason";
 
 /** How things go. */
 const course = {
@@ -24,7 +23,7 @@ const course = {
     fix: "apply the target's manifests with `kubectl cni-migrate start NAME --target TARGET -f FILE`",
   },
   Migrating: { when: "nodes are being switched to the target", fix: nothing },
-  Reverting: { when: "spec.direction is Revert and nodes are being switched back to the source", fix: notGivenYet },
+  Reverting: { when: "spec.direction is Revert and nodes are being switched back to the source", fix: nothing },
   Paused: {
     when: "spec.paused is true, or as many nodes as spec.pauseAfter says are done",
     fix: "go on with `kubectl cni-migrate resume NAME`",
@@ -36,8 +35,16 @@ const course = {
     fix: "nothing is to be done; they do no harm",
   },
   SourceRemoved: { when: "nothing of the source is left on the nodes; its objects in the API stay", fix: nothing },
+  Finalized: {
+    when: "`kubectl cni-migrate finalize` has removed the objects of the network that was left; the migration is over for good",
+    fix: "nothing is to be done; the way back is a new migration",
+  },
+  Restoring: {
+    when: "every node is back on the source, and what the migration changed in the API is being put back",
+    fix: "nothing is to be done; if it lasts, the message names what it waits for",
+  },
   Succeeded: { when: "everything spec asks for is done", fix: nothing },
-  Reverted: { when: "every node is back on the source network", fix: notGivenYet },
+  Reverted: { when: "every node is back on the source network", fix: nothing },
   Failed: {
     when: "the work ended and what was wanted is not there",
     fix: "the message of the condition Stalled names the cause",
@@ -184,6 +191,10 @@ const findings = {
 /** What may happen on a node. */
 const node = {
   Cordoned: { when: "the node is unschedulable for the migration, or was so before it", fix: nothing },
+  CordonedAgain: {
+    when: "somebody made the node schedulable while it was drained, and it was cordoned once more; the next time it is left so and the node is Stalled",
+    fix: "stop who does that; `kubectl cni-migrate pause` holds a migration up without a hand on its nodes",
+  },
   Uncordoned: { when: "the node takes pods again, or stays cordoned because a person had cordoned it", fix: nothing },
   Draining: { when: "pods are being moved off the node", fix: nothing },
   Drained: { when: "no pod that had to leave is on the node", fix: nothing },
@@ -208,7 +219,7 @@ const node = {
     fix: "save its data and delete it yourself, or set spec.drain.deleteEmptyDirData to true",
   },
   DrainTimeout: {
-    when: "the drain took longer than spec.drain.timeout; the node is still on its old network",
+    when: "the drain took longer than spec.drain.timeout; the node is still on its old network and takes pods again",
     fix: "`kubectl get nodemigration NODE -o yaml` names the pods and what keeps them; mend that, then `kubectl cni-migrate retry NODE`",
   },
   SourceAgentRunning: {

@@ -58,6 +58,7 @@ const nodeCourse = [
   "PoolConflict",
   "ApiUnavailable",
   ...anyStep,
+  "Reverting",
   "Succeeded",
   "Reverted",
 ] as const satisfies readonly Reason[];
@@ -72,6 +73,8 @@ const migrationCourse = [
   "AwaitingTarget",
   "Migrating",
   "Reverting",
+  "Restoring",
+  "Finalized",
   "Paused",
   "NodeFailed",
   "HostTaskFailed",
@@ -108,6 +111,8 @@ export const migrationConditions = {
       "Preparing",
       "AwaitingTarget",
       "TargetInstalled",
+      "Restoring",
+      "Reverted",
       "TargetMissing",
       "ManifestsUnusable",
       "ImageMissing",
@@ -126,11 +131,11 @@ export const migrationConditions = {
   },
   SourceRemoved: {
     summary: "Nothing of the source is left on the nodes; its objects in the API stay, without a pod.",
-    reasons: ["NotStarted", "SourceKept", "SourceRemoved", "LeftoversFound"],
+    reasons: ["NotStarted", "SourceKept", "SourceRemoved", "LeftoversFound", "Finalized"],
   },
   Reverted: {
     summary: "Every node is back on the source.",
-    reasons: ["NotStarted", "Migrating", "Reverting", "Paused", "Reverted", "NodeFailed", "NodesMigrated"],
+    reasons: ["NotStarted", "Migrating", "Reverting", "Restoring", "Paused", "Reverted", "NodeFailed", "NodesMigrated"],
   },
 } as const satisfies Record<string, ConditionText>;
 
@@ -150,7 +155,7 @@ export const nodeConditions = {
   },
   Cordoned: {
     summary: "The node takes no new pods.",
-    reasons: ["NotStarted", "Cordoned", "Uncordoned", ...anyStep],
+    reasons: ["NotStarted", "Cordoned", "CordonedAgain", "Uncordoned", ...anyStep],
   },
   Drained: {
     summary: "No pod that had to leave is on the node.",

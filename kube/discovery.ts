@@ -4,10 +4,17 @@ import { ApiError, isApiError } from "./errors.ts";
 import type { CustomResourceDefinition } from "./objects.ts";
 import { customResourceDefinitions } from "./resources.ts";
 import type { KubeClient, RequestOptions, Resource } from "./types.ts";
-import { watchUntil } from "./wait.ts";
+import { watchAllUntil } from "./wait.ts";
 
-/** Resources by apiVersion and kind, as each API server told. What is not there is asked for again. */
-const known = new WeakMap<KubeClient, Map<string, Resource>>();
+interface Known {
+  /** By apiVersion and kind. */
+  resources: Map<string, Resource>;
+  /** By apiVersion: questions under way, so that many who ask at the same time send one request. */
+  asking: Map<string, Promise<void>>;
+}
+
+/** What each API server told. What is not there is asked for again. */
+const knownBy = new WeakMap<KubeClient, Known>();
 
 /**
  * The resource that serves objects of this apiVersion and kind; undefined when none does (now: a CRD may bring it later).
@@ -19,16 +26,24 @@ export async function resolveResource(
   kind: string,
   options: RequestOptions = {},
 ): Promise<Resource | undefined> {
-  let resources = known.get(client);
-  if (resources === undefined) {
-    resources = new Map();
-    known.set(client, resources);
-  }
+  const known: Known = knownBy.get(client) ?? { resources: new Map(), asking: new Map() };
+  knownBy.set(client, known);
   const id = `${apiVersion} ${kind}`;
-  if (!resources.has(id))
+  if (!known.resources.has(id)) {
+    const answer = known.asking.get(apiVersion) ?? ask(client, apiVersion, known, options);
+    known.asking.set(apiVersion, answer);
+    await answer;
+  }
+  return known.resources.get(id);
+}
+
+async function ask(client: KubeClient, apiVersion: string, known: Known, options: RequestOptions): Promise<void> {
+  try {
     for (const resource of await discover(client, apiVersion, options))
-      resources.set(`${apiVersion} ${resource.kind}`, resource);
-  return resources.get(id);
+      known.resources.set(`${apiVersion} ${resource.kind}`, resource);
+  } finally {
+    known.asking.delete(apiVersion);
+  }
 }
 
 /** All resources of one group version, without subresources; none when the server does not serve it. */
@@ -59,8 +74,8 @@ interface ApiResource {
 }
 
 /**
- * Resolves when the API server accepts objects of these CRDs: each is Established and its kinds are discoverable. Throws
- * `ApiError`: Timeout, or NamesNotAccepted when the names clash with another CRD's.
+ * Resolves when the API server accepts objects of these CRDs: each is Established and its kinds are discoverable. One list
+ * and one watch for all of them. Throws `ApiError`: Timeout, or NamesNotAccepted when the names clash with another CRD's.
  */
 export async function waitForCrds(
   client: KubeClient,
@@ -70,20 +85,34 @@ export async function waitForCrds(
   const clock = options.clock ?? systemClock;
   const endMs = clock.monotonicMs() + options.timeoutSeconds * 1000;
   const left = () => (endMs - clock.monotonicMs()) / 1000;
-  for (const name of names) {
-    const what = `the CRD ${name} to be Established`;
-    const crd = await watchUntil(client, customResourceDefinitions, { name }, established, {
-      what,
+  let missing = names;
+  const crds = await watchAllUntil(
+    client,
+    customResourceDefinitions,
+    (store) => {
+      missing = names.filter((name) => established(store.get({ name })) === undefined);
+      return missing.length > 0 ? undefined : names.flatMap((name) => store.get({ name }) ?? []);
+    },
+    {
+      // Read when time is up: it names those that are missing then.
+      get what() {
+        return `the CRD${missing.length === 1 ? "" : "s"} ${missing.join(", ")} to be Established`;
+      },
       timeoutSeconds: Math.max(left(), 0.001),
       ...(options.signal === undefined ? {} : { signal: options.signal }),
-    });
-    const { group, versions, names: kinds } = crd.spec;
-    const apiVersion = `${group}/${versions.find((version) => version.served)?.name}`;
+    },
+  );
+  for (const { metadata, spec } of crds) {
+    const apiVersion = `${spec.group}/${spec.versions.find((version) => version.served)?.name}`;
     // Discovery follows a moment later, and there is no watch on it.
-    while ((await resolveResource(client, apiVersion, kinds.kind)) === undefined) {
+    while ((await resolveResource(client, apiVersion, spec.names.kind)) === undefined) {
       options.signal?.throwIfAborted();
       if (left() <= 0)
-        throw notReady(`waited ${options.timeoutSeconds} s in vain for ${apiVersion} to be served`, name, "Timeout");
+        throw notReady(
+          `waited ${options.timeoutSeconds} s in vain for ${apiVersion} to be served`,
+          metadata.name,
+          "Timeout",
+        );
       await clock.sleep(0.1, options.signal);
     }
   }

@@ -32,9 +32,15 @@ function requirementsOf(selector: LabelSelector): LabelRequirement[] {
   return [...fromLabels, ...(selector.matchExpressions ?? [])];
 }
 
-/** NotIn is met by an object without the key, as the API server has it. */
 function meets({ key, operator, values = [] }: LabelRequirement, labels: Labels): boolean {
-  const value = Object.hasOwn(labels, key) ? labels[key] : undefined;
+  return holds(operator, Object.hasOwn(labels, key) ? labels[key] : undefined, values);
+}
+
+/**
+ * One requirement of a label selector or a node affinity, whose Gt and Lt compare whole numbers. NotIn is met by an object
+ * without the key, as the API server has it; an operator there is not is met by none.
+ */
+export function holds(operator: string, value: string | undefined, values: readonly string[]): boolean {
   switch (operator) {
     case "In":
       return value !== undefined && values.includes(value);
@@ -44,6 +50,12 @@ function meets({ key, operator, values = [] }: LabelRequirement, labels: Labels)
       return value !== undefined;
     case "DoesNotExist":
       return value === undefined;
+    case "Gt":
+      return value !== undefined && Number(value) > Number(values[0]);
+    case "Lt":
+      return value !== undefined && Number(value) < Number(values[0]);
+    default:
+      return false;
   }
 }
 

@@ -296,6 +296,7 @@ export interface PodDisruptionBudget extends KubeObject {
     desiredHealthy?: number;
     expectedPods?: number;
     disruptedPods?: Record<string, string>;
+    conditions?: Condition[];
   };
 }
 
@@ -388,4 +389,14 @@ export interface SelfSubjectAccessReview extends KubeObject {
     nonResourceAttributes?: { path: string; verb: string };
   };
   status?: { allowed: boolean; denied?: boolean; reason?: string; evaluationError?: string };
+}
+
+export interface SelfSubjectRulesReview extends KubeObject {
+  spec: { namespace: string };
+  status?: {
+    resourceRules: { verbs: string[]; apiGroups?: string[]; resources?: string[]; resourceNames?: string[] }[];
+    /** Some authorizer could not list its rules: what is not among them may still be allowed. */
+    incomplete: boolean;
+    evaluationError?: string;
+  };
 }

@@ -16,6 +16,7 @@ import type {
   Role,
   RoleBinding,
   SelfSubjectAccessReview,
+  SelfSubjectRulesReview,
   Service,
   ServiceAccount,
   StatefulSet,
@@ -56,6 +57,7 @@ export const nodes = clusterScoped<Node>("v1", "nodes", "Node");
 export const namespaces = clusterScoped<Namespace>("v1", "namespaces", "Namespace");
 export const services = namespaced<Service>("v1", "services", "Service");
 export const configMaps = namespaced<ConfigMap>("v1", "configmaps", "ConfigMap");
+export const secrets = namespaced("v1", "secrets", "Secret");
 export const serviceAccounts = namespaced<ServiceAccount>("v1", "serviceaccounts", "ServiceAccount");
 export const events = namespaced<Event>("events.k8s.io/v1", "events", "Event");
 export const leases = namespaced<Lease>("coordination.k8s.io/v1", "leases", "Lease");
@@ -75,6 +77,12 @@ export const networkPolicies = namespaced<NetworkPolicy>("networking.k8s.io/v1",
 
 export const roles = namespaced<Role>("rbac.authorization.k8s.io/v1", "roles", "Role");
 export const roleBindings = namespaced<RoleBinding>("rbac.authorization.k8s.io/v1", "rolebindings", "RoleBinding");
+export const clusterRoles = clusterScoped<Role>("rbac.authorization.k8s.io/v1", "clusterroles", "ClusterRole");
+export const clusterRoleBindings = clusterScoped<RoleBinding>(
+  "rbac.authorization.k8s.io/v1",
+  "clusterrolebindings",
+  "ClusterRoleBinding",
+);
 export const customResourceDefinitions = clusterScoped<CustomResourceDefinition>(
   "apiextensions.k8s.io/v1",
   "customresourcedefinitions",
@@ -85,6 +93,12 @@ export const selfSubjectAccessReviews = clusterScoped<SelfSubjectAccessReview>(
   "authorization.k8s.io/v1",
   "selfsubjectaccessreviews",
   "SelfSubjectAccessReview",
+);
+/** Create only: the answer's status.resourceRules are what the caller may do in one namespace, cluster-wide rules included. */
+export const selfSubjectRulesReviews = clusterScoped<SelfSubjectRulesReview>(
+  "authorization.k8s.io/v1",
+  "selfsubjectrulesreviews",
+  "SelfSubjectRulesReview",
 );
 
 /** This project's own. */
@@ -103,6 +117,12 @@ export const ipamConfigs = clusterScoped(calico, "ipamconfigs", "IPAMConfig");
 export const ipamBlocks = clusterScoped(calico, "ipamblocks", "IPAMBlock");
 export const blockAffinities = clusterScoped(calico, "blockaffinities", "BlockAffinity");
 export const ipamHandles = clusterScoped(calico, "ipamhandles", "IPAMHandle");
+export const ipReservations = clusterScoped(calico, "ipreservations", "IPReservation");
+export const hostEndpoints = clusterScoped(calico, "hostendpoints", "HostEndpoint");
+export const bgpPeers = clusterScoped(calico, "bgppeers", "BGPPeer");
+export const bgpConfigurations = clusterScoped(calico, "bgpconfigurations", "BGPConfiguration");
+export const calicoPolicies = namespaced(calico, "networkpolicies", "NetworkPolicy");
+export const globalNetworkPolicies = clusterScoped(calico, "globalnetworkpolicies", "GlobalNetworkPolicy");
 export const clusterInformations = clusterScoped(calico, "clusterinformations", "ClusterInformation");
 
 /** Present when Calico is run by its operator. */

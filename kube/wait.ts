@@ -13,17 +13,40 @@ export async function watchUntil<T extends KubeObject, R>(
   predicate: (object: T | undefined) => R | undefined | false,
   options: WaitOptions,
 ): Promise<R> {
-  const stop = new AbortController();
-  const store = new Reflector(client, resource, {
+  const selection = {
     ...(key.namespace === undefined ? {} : { namespace: key.namespace }),
     fieldSelector: `metadata.name=${key.name}`,
+  };
+  return until(client, resource, selection, (store) => predicate(store.get(key)), options);
+}
+
+/** The same for all objects of a resource: what `predicate` gives, asked once they are listed and after each change. */
+export function watchAllUntil<T extends KubeObject, R>(
+  client: KubeClient,
+  resource: Resource<T>,
+  predicate: (store: Reflector<T>) => R | undefined | false,
+  options: WaitOptions,
+): Promise<R> {
+  return until(client, resource, {}, predicate, options);
+}
+
+async function until<T extends KubeObject, R>(
+  client: KubeClient,
+  resource: Resource<T>,
+  selection: { namespace?: string; fieldSelector?: string },
+  predicate: (store: Reflector<T>) => R | undefined | false,
+  options: WaitOptions,
+): Promise<R> {
+  const stop = new AbortController();
+  const store = new Reflector(client, resource, {
+    ...selection,
     signal: stop.signal,
     onError: (error) => {
       if (isHopeless(error)) stop.abort(error);
     },
   });
   try {
-    return await store.waitFor(() => predicate(store.get(key)), options);
+    return await store.waitFor(predicate, options);
   } finally {
     stop.abort();
   }

@@ -1,7 +1,8 @@
-import { type Cidr, contains, firstOfFamily, parseCidr } from "./cidr.ts";
+import { type Cidr, contains, firstOfFamily, formatCidr } from "./cidr.ts";
 import type { ClusterSnapshot, Finding, NetworkFacts, PlanNode } from "./contract.ts";
 import { blocker, compare, nodesAt, warning, when } from "./findings.ts";
 import { isReady, isWindows, planNode, planNodes } from "./nodes.ts";
+import { type Family, familiesOf, rangeOf } from "./overlays.ts";
 
 /** What any pair needs of the nodes. */
 export function checkAllNodes(snapshot: ClusterSnapshot, nodes: readonly PlanNode[]): Finding[] {
@@ -37,13 +38,23 @@ export function checkAllNodes(snapshot: ClusterSnapshot, nodes: readonly PlanNod
   ];
 }
 
-/** On a shared overlay every node brings its own part of the pod network. */
-export function checkRanges(nodes: readonly PlanNode[], facts: NetworkFacts): Finding[] {
+/** On a shared overlay every node brings its own part of the pod network. The check of a source that goes by podCIDRs itself. */
+export function checkAsSource(snapshot: ClusterSnapshot, source: NetworkFacts): Finding[] {
+  return checkRanges(
+    planNodes(snapshot).filter((node) => !isWindows(node)),
+    source,
+  );
+}
+
+function checkRanges(nodes: readonly PlanNode[], { overlay }: NetworkFacts): Finding[] {
+  return familiesOf(overlay).flatMap((family) => checkRangesOf(family, nodes, rangeOf(overlay, family)));
+}
+
+function checkRangesOf(family: Family, nodes: readonly PlanNode[], network: Cidr | undefined): Finding[] {
   const ranges = nodes.flatMap((node) => {
-    const range = firstOfFamily(node.podCIDRs, 4);
+    const range = firstOfFamily(node.podCIDRs, family);
     return range === undefined ? [] : [{ name: node.name, range }];
   });
-  const network = parseCidr(facts.overlay.cidrs[0] ?? "");
   const without = nodes.filter((node) => !ranges.some(({ name }) => name === node.name));
   const outside = ranges.filter(({ range }) => network !== undefined && !contains(network, range));
   return [
@@ -51,7 +62,7 @@ export function checkRanges(nodes: readonly PlanNode[], facts: NetworkFacts): Fi
       without.length > 0,
       blocker(
         "PodCIDRMissing",
-        "no IPv4 podCIDR in its spec",
+        `no IPv${family} podCIDR in its spec`,
         nodesAt(without),
         "let the controller manager give one (--allocate-node-cidrs), or set spec.podCIDR",
       ),
@@ -60,7 +71,7 @@ export function checkRanges(nodes: readonly PlanNode[], facts: NetworkFacts): Fi
       outside.length > 0,
       blocker(
         "PodCIDROutsideNetwork",
-        `the podCIDR lies outside the pod network ${facts.overlay.cidrs[0]}`,
+        `the podCIDR lies outside the pod network ${network === undefined ? "" : formatCidr(network)}`,
         nodesAt(outside),
         "correct the network the nodes run with, or register the node anew",
       ),

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import {
   contains,
   firstOfFamily,
+  firstRanges,
   formatAddress,
   formatCidr,
   overlaps,
@@ -95,6 +96,22 @@ describe("networks/cidr", () => {
       }),
       { numRuns: 50 },
     );
+  });
+
+  it("gives the first ranges of one that has too many to list", () => {
+    expect(firstRanges(parsed("fd00:1::/64"), 122, 3).map(formatCidr)).toEqual([
+      "fd00:1::/122",
+      "fd00:1::40/122",
+      "fd00:1::80/122",
+    ]);
+    expect(() => split(parsed("fd00:1::/64"), 122)).toThrow(/at most/);
+    for (const [text, prefix, count] of [
+      ["10.0.0.0/24", 26, 4],
+      ["10.0.0.0/24", 26, 9],
+      ["10.0.0.0/26", 26, 1],
+    ] as const)
+      expect(firstRanges(parsed(text), prefix, count)).toEqual(split(parsed(text), prefix));
+    expect(() => firstRanges(parsed("10.0.0.0/27"), 26, 1)).toThrow(/cannot be cut/);
   });
 
   it("two ranges overlap exactly when one contains the other, and never across families", () => {

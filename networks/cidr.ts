@@ -65,6 +65,14 @@ export function split(cidr: Cidr, prefix: number): Cidr[] {
   return Array.from({ length: count }, (_, i) => ({ ...cidr, base: cidr.base + step * BigInt(i), prefix }));
 }
 
+/** The first `count` of the ranges `split` would give, of a range that may have any number; all where it has not as many. */
+export function firstRanges(cidr: Cidr, prefix: number, count: number): Cidr[] {
+  const whole = BigInt(prefix - cidr.prefix);
+  const bitsWanted = BigInt(Math.ceil(Math.log2(count)));
+  if (whole <= bitsWanted) return split(cidr, prefix).slice(0, count);
+  return split({ ...cidr, prefix: prefix - Number(bitsWanted) }, prefix).slice(0, count);
+}
+
 /** The first range of `family` in a list of texts such as a node's podCIDRs; texts that are no ranges are passed over. */
 export function firstOfFamily(texts: readonly string[], family: 4 | 6): Cidr | undefined {
   return texts.map(parseCidr).find((cidr) => cidr?.family === family);

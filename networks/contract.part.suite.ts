@@ -3,9 +3,10 @@ import { expect } from "vitest";
 import { networkLabel } from "../crds/names.ts";
 import { apiVersionOf } from "../kube/resources.ts";
 import type { UnknownObject } from "../kube/types.ts";
-import type { ApiChange, Network, Overrides, PlanContext, PlanNode } from "./contract.ts";
+import type { ApiChange, Network, NetworkId, Overrides, PlanContext, PlanNode, RecordedChange } from "./contract.ts";
+import { NetworkNotSupportedError } from "./detect-only.ts";
 import { allowedPaths, type Footprint, type HostOp } from "./host-ops.ts";
-import { networks } from "./index.ts";
+import { networkById, networks } from "./index.ts";
 import { snapshotOf } from "./snapshot.ts";
 import { deepFrozen, mayDo, withoutEachField } from "./testing.ts";
 import { heldTo } from "./workloads.ts";
@@ -16,20 +17,46 @@ export interface Part {
   installed: () => UnknownObject[];
   /** An override for each setting it can be told. */
   overrides: Overrides;
-  /** Manifests of its own, as a user would give them. */
-  manifests: readonly UnknownObject[];
+  /** Manifests of its own, as a user would give them; none for a network that can only be left. */
+  manifests?: readonly UnknownObject[];
   /** A migration it takes part in. */
   context: PlanContext;
+  /** The network whose member of spec its overrides are; its own when absent. */
+  settingsOf?: NetworkId;
+  /** Networks that have some of the very same things on a node, because they run the same agents. */
+  sharesWith?: readonly NetworkId[];
 }
+
+/** One that can be gone to as well. */
+type TargetPart = Part & { manifests: readonly UnknownObject[] };
 
 export type Test = (name: string, body: () => void) => void;
 
 /** The tests of a network that is source or target: overrides, manifests, preparation, work on a node, footprint. */
 export function testPart(part: Part, test: Test): void {
-  for (const tests of [testOverrides, testManifests, testPreparation, testHostWork, testFootprint]) tests(part, test);
+  for (const tests of [testOverrides, testHostWork, testFootprint]) tests(part, test);
+  const { manifests } = part;
+  if (manifests === undefined) testNoTarget(part, test);
+  else for (const tests of [testManifests, testPreparation]) tests({ ...part, manifests }, test);
 }
 
-function testOverrides({ network, installed, overrides }: Part, test: Test): void {
+function testNoTarget({ network, context }: Part, test: Test): void {
+  test("refuses to be the target, by a typed error", () => {
+    const asked = [
+      () => network.checkAsTarget(snapshotOf({ objects: [] }), context.source),
+      () => network.checkManifests([]),
+      () => network.agentOf([]),
+      () => network.transformManifests([], context),
+      () => network.prepare(context),
+      () => network.prepareNode(context, eachNode(context)[0]),
+    ];
+
+    expect(network.plays).toEqual({ source: true, target: false });
+    for (const ask of asked) expect(ask).toThrow(NetworkNotSupportedError);
+  });
+}
+
+function testOverrides({ network, installed, overrides, settingsOf = network.id }: Part, test: Test): void {
   test("an override wins over everything that is found", () => {
     const found = network.detect(snapshotOf({ objects: installed() }), overrides);
     const told = Object.entries(overrides).filter(([name]) => name !== "daemonSet");
@@ -37,12 +64,12 @@ function testOverrides({ network, installed, overrides }: Part, test: Test): voi
     expect(told.length).toBeGreaterThan(0);
     for (const [name, value] of told) {
       const detected = found.state === "found" ? found.facts.detected.find((d) => d.name === name) : undefined;
-      expect(detected).toEqual({ name, value: String(value), from: `spec.${network.id}.${name}` });
+      expect(detected).toEqual({ name, value: String(value), from: `spec.${settingsOf}.${name}` });
     }
   });
 }
 
-function testManifests({ network, manifests: own, context }: Part, test: Test): void {
+function testManifests({ network, manifests: own, context }: TargetPart, test: Test): void {
   test("takes its own manifests", () => {
     expect(network.checkManifests(own).filter((f) => f.severity === "blocker")).toEqual([]);
     expect(network.agentOf(own).daemonSets.length).toBeGreaterThan(0);
@@ -105,7 +132,7 @@ function eachNode(context: PlanContext): readonly [PlanNode, ...PlanNode[]] {
 }
 
 function testPreparation({ network, context }: Part, test: Test): void {
-  const changes = (): ApiChange[] => {
+  const changes = (): RecordedChange[] => {
     const plan = deepFrozen(structuredClone(context));
     return [...network.prepare(plan), ...eachNode(plan).flatMap((node) => network.prepareNode(plan, node))];
   };
@@ -193,6 +220,20 @@ function testHostWork({ network, context }: Part, test: Test): void {
     });
   });
 
+  test("objects of a node are its network's own, may be made and taken away, and go when it leaves", () => {
+    const [node] = eachNode(context);
+    const [arriving, gone] = (["in", "out"] as const).map((state) => network.nodeObjects(context, node, state));
+    const name = (c: ApiChange) =>
+      `${c.resource.plural}/${c.change === "create" ? c.object.metadata.name : c.key.name}`;
+
+    expect(gone?.map(name)).toEqual(arriving?.map(name));
+    expect(gone?.filter((c) => c.change !== "delete")).toEqual([]);
+    for (const change of arriving ?? []) {
+      expect(name(change)).toContain(node.name);
+      for (const verb of ["get", "create", "delete"]) expect(mayDo(network, change.resource, verb)).toBe(true);
+    }
+  });
+
   test("keeps the network's label out of its own labels", () => {
     for (const state of ["in", "out"] as const) expect(network.nodeLabels(state)).not.toHaveProperty([networkLabel]);
     expect(network.agentProcesses.length).toBeGreaterThan(0);
@@ -202,7 +243,7 @@ function testHostWork({ network, context }: Part, test: Test): void {
 /** Plugins every network uses: none may remove them. */
 const sharedPlugins = ["bandwidth", "bridge", "host-local", "loopback", "portmap", "tuning"];
 
-function testFootprint({ network, context }: Part, test: Test): void {
+function testFootprint({ network, context, sharesWith = [] }: Part, test: Test): void {
   const named = (f: Footprint): string[] => [
     ...f.links.map((link) => `link ${link.name}`),
     ...f.chains.map((chain) => `chain ${chain}`),
@@ -210,17 +251,23 @@ function testFootprint({ network, context }: Part, test: Test): void {
     ...f.nftTables.map((table) => `table ${table}`),
     ...f.ipsets.map((set) => `set ${set}`),
     ...f.routeProtocols.map((protocol) => `protocol ${protocol}`),
+    ...f.tunnelRoutes.map(({ within, prefix }) => `routes of ${prefix} in ${within}`),
     ...[...f.files, ...f.directories].map((path) => `path ${path}`),
     ...f.filePrefixes.map(({ dir, prefix }) => `path ${dir}/${prefix}`),
   ];
   const of = (n: Network) => n.footprint({ ...context.source, overlay: context.overlay });
 
-  test("its footprint names nothing of another network, and no plugin they share", () => {
+  test("its footprint names nothing of another network but what both have, in the same words, and no plugin they share", () => {
     const own = named(of(network));
     const others = networks.filter((n: Network) => n.id !== network.id && (n.plays.source || n.plays.target));
-    const theirs = others.flatMap((n) => named(of(n)));
+    const reaches = (n: Network) => {
+      const theirs = named(of(n));
+      const alone = sharesWith.includes(n.id) ? own.filter((entry) => !theirs.includes(entry)) : own;
+      return alone.filter((entry) => theirs.some((other) => covers(entry, other) || covers(other, entry)));
+    };
 
-    expect(own.filter((entry) => theirs.some((other) => covers(entry, other) || covers(other, entry)))).toEqual([]);
+    expect(others.flatMap(reaches)).toEqual([]);
+    for (const id of sharesWith) expect(named(of(networkById(id))).some((entry) => own.includes(entry))).toBe(true);
     expect(of(network).files.filter((path) => sharedPlugins.some((plugin) => path.endsWith(`/${plugin}`)))).toEqual([]);
     expect(own.length).toBeGreaterThan(0);
   });

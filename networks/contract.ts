@@ -60,24 +60,30 @@ export interface OverlayFacts {
   vni: number;
   /** UDP port. */
   port: number;
-  /** MTU inside the overlay (link MTU less 50 for VXLAN over IPv4). */
+  /** MTU inside the overlay (link MTU less 50 for VXLAN over IPv4); IPv6 has less, see mtuOf in overlays.ts. */
   mtu: number;
-  /** The cluster-wide pod range(s), IPv4 first: "10.244.0.0/16". */
+  /** The cluster-wide pod ranges, IPv4 first: "10.244.0.0/16"; in a dual-stack cluster its IPv6 one behind it. */
   cidrs: string[];
-  /** Prefix length of a node's range: 24. */
+  /** Prefix length of a node's IPv4 range: 24. */
   subnetLen: number;
   /** Whether pod traffic leaving the range is masqueraded. */
   masquerade: boolean;
 }
 
-/** What a node's own end of the overlay is; known before the first node moves. */
-export interface Vtep {
+/** A node's end of the overlay of one family. */
+export interface TunnelEnd {
   /** The address of the tunnel device: base of the podCIDR for flannel. */
   ip: string;
   /** Lower case. */
   mac: string;
   /** Outer address: where peers send. */
   publicIP: string;
+}
+
+/** What a node's own end of the overlay is; known before the first node moves. The members are those of IPv4. */
+export interface Vtep extends TunnelEnd {
+  /** In a dual-stack cluster: IPv6 has a device of its own. */
+  v6?: TunnelEnd;
 }
 
 export interface NetworkFacts {
@@ -125,15 +131,17 @@ export interface PlanContext {
 
 /**
  * One change to the API, as data. The engine records the undo in CniMigration.status.undo before it writes, guards the
- * write with UID and resourceVersion, and does nothing when the cluster is as wanted.
+ * write with UID and resourceVersion, and does nothing when the cluster is as wanted. `transient` ones are for the time of
+ * the migration only: `finalize` takes them back, too.
  */
-export type ApiChange =
+export type RecordedChange =
   /** Created when absent. When present, `accepts` tells (undefined) or explains (a sentence) whether it will do. */
   | {
       change: "create";
       resource: Resource<KubeObject>;
       object: UnknownObject;
       accepts: (existing: UnknownObject) => string | undefined;
+      transient?: true;
     }
   /** Merge patch; the object is made from `orCreate` when absent. The undo is the previous value of each patched field. */
   | {
@@ -142,7 +150,36 @@ export type ApiChange =
       key: { name: string; namespace?: string };
       patch: Record<string, unknown>;
       orCreate?: UnknownObject;
+      /** Whether what is there may be changed; a sentence says why not. Without, it always may. */
+      accepts?: (existing: UnknownObject) => string | undefined;
+      transient?: true;
     };
+
+export type ApiChange =
+  | RecordedChange
+  /** Absent is fine. Not undone: what is deleted was made by this tool. */
+  | { change: "delete"; resource: Resource<KubeObject>; key: { name: string; namespace?: string } };
+
+/** Objects a network's agents make in the API as they work. They go when a revert ends; `owned` tells them from others'. */
+export interface Residue {
+  resource: Resource<KubeObject>;
+  owned: (object: UnknownObject, overlay: OverlayFacts) => boolean;
+}
+
+/**
+ * What of a network's install no reference from its DaemonSets leads to: `finalize` removes it with them, but for what the
+ * network that stays has too.
+ */
+export interface Belongings {
+  /** API groups of its own CRDs. */
+  crdGroups: readonly string[];
+  /** In its agent's namespace. What a Deployment refers to goes with it. */
+  objects: readonly { kind: "Deployment" | "ServiceAccount" | "PodDisruptionBudget" | "Service"; name: string }[];
+  /** Namespaces its own manifests bring; removed when nothing else is in them. */
+  namespaces: readonly string[];
+  /** What keys of the annotations its agent writes on Nodes begin with: "projectcalico.org/". */
+  annotationPrefixes: readonly string[];
+}
 
 /** A rule of an RBAC Role or ClusterRole. */
 export interface PolicyRule {
@@ -162,8 +199,8 @@ export interface Network {
   readonly displayName: string;
   /** Versions the lab proved. */
   readonly versions: string;
-  /** Which parts it can play in this release. `detect` works regardless. */
-  readonly plays: { readonly source: boolean; readonly target: boolean };
+  /** Which parts it can play in this release; `dualStack`: the one also with IPv6 beside IPv4. `detect` works regardless. */
+  readonly plays: { readonly source: boolean; readonly target: boolean; readonly dualStack?: "source" | "target" };
   /** Resources `detect` looks at; the snapshot holds them. */
   readonly reads: readonly Resource<KubeObject>[];
   /**
@@ -179,27 +216,59 @@ export interface Network {
   /** Pure. Finds this network in the cluster, or not; values carry their provenance. */
   detect(snapshot: ClusterSnapshot, overrides: Overrides): Detection;
 
+  /**
+   * Findings against sharing this network's overlay with a target, each node with its podCIDR: ranges that do not fit, addresses
+   * of a podCIDR that belong to another node. Asked only where the overlay is to be shared.
+   */
+  checkAsSource(snapshot: ClusterSnapshot, source: NetworkFacts): Finding[];
   /** Findings against taking this network as the target: what is in the way in the cluster (another install, bad pools). */
   checkAsTarget(snapshot: ClusterSnapshot, source: NetworkFacts): Finding[];
 
-  /** The user's own manifests: usable? "not Calico's manifests: no DaemonSet calico-node". */
-  checkManifests(objects: readonly UnknownObject[]): Finding[];
+  /**
+   * The user's own manifests: usable? "not Calico's manifests: no DaemonSet calico-node". With the source's facts also: do they
+   * fit the overlay that is to be shared?
+   */
+  checkManifests(objects: readonly UnknownObject[], source?: NetworkFacts): Finding[];
   /** Which agent the manifests bring. Call only when checkManifests found no blocker. */
   agentOf(objects: readonly UnknownObject[]): AgentRef;
-  /** Manifests as they are to be applied for the time of the migration: node selector, backend, MTU, autodetection. */
-  transformManifests(objects: readonly UnknownObject[], context: PlanContext): UnknownObject[];
+  /**
+   * Manifests as they are to be applied for the time of the migration: node selector, backend, MTU, autodetection. "final": as
+   * they are to be after it, with only what the overlay needs for ever; for the same objects and context as the first time.
+   */
+  transformManifests(objects: readonly UnknownObject[], context: PlanContext, form?: "final"): UnknownObject[];
 
+  /**
+   * Cluster-wide changes to this network's own address management (as the source) before the first node leaves it: afterwards
+   * no address is given out but from ranges every node has a route to. Most have none.
+   */
+  reserve(context: PlanContext): RecordedChange[];
+  /**
+   * The same for one node, moved or not: every address of its podCIDR is its own here, so that nobody else takes one and nodes
+   * still on this network route them to it, whichever network gives them out. Needs no Vtep.
+   */
+  reserveNode(context: PlanContext, node: PlanNode): RecordedChange[];
   /** Cluster-wide objects this network (the target) needs before the first node moves, in order. */
-  prepare(context: PlanContext): ApiChange[];
+  prepare(context: PlanContext): RecordedChange[];
   /** The same for one node. Needs that node's Vtep in context.source.vteps. */
-  prepareNode(context: PlanContext, node: PlanNode): ApiChange[];
+  prepareNode(context: PlanContext, node: PlanNode): RecordedChange[];
 
-  /** Name of the overlay device: "flannel.1", "vxlan.calico". */
-  linkName(overlay: OverlayFacts): string;
+  /** Name of the overlay device of a family (IPv4 when not said): "flannel.1", "vxlan-v6.calico". */
+  linkName(overlay: OverlayFacts, family?: 4 | 6): string;
   /** Names of the agent's processes, waited for to be gone before the device is touched. */
   readonly agentProcesses: readonly string[];
   /** Labels of its own a node carries while this network is (`in`), is not yet or no more (`out`) on it, during a migration. */
   nodeLabels(state: "in" | "out"): Record<string, string>;
+
+  /** Keys of the annotations its agent writes on Nodes, sorted: put back as they were when the node returns for good. */
+  readonly nodeAnnotations: readonly string[];
+  /**
+   * Objects in the API a node has only while this network serves it (`in`), or only while not (`out`), during a migration; made before
+   * the agent starts, and before any object of the other network. Most have none.
+   */
+  nodeObjects(context: PlanContext, node: PlanNode, state: "in" | "out"): ApiChange[];
+  readonly residue: readonly Residue[];
+  /** `detected`: what was found out about it when it was the source. */
+  belongings(detected: readonly Detected[]): Belongings;
 
   /** Host work that takes this network's grip off a drained node after its agent is gone; the device stays (handed over). */
   leave(context: PlanContext, node: PlanNode): HostOp[];
@@ -207,6 +276,10 @@ export interface Network {
   join(context: PlanContext, node: PlanNode): HostOp[];
   /** Waits, on the host, until the agent serves the node: direct checks, not pod readiness. */
   awaitJoined(context: PlanContext, node: PlanNode): HostOp[];
+  /**
+   * The part of its footprint that leads from a node it has left to nodes still on it: stays until the last of them has left.
+   */
+  lingers(facts: { cniConfDir: string; cniBinDir: string; overlay: OverlayFacts }): Partial<Footprint>;
   /** What it leaves on a node: drives CleanUp, the leftovers check and the README table. `shared`: the device was handed over. */
   footprint(facts: { cniConfDir: string; cniBinDir: string; overlay: OverlayFacts }): Footprint;
 }

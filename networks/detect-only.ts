@@ -21,14 +21,19 @@ interface DetectOnly {
   isAgent(daemonSet: KubeObject): boolean;
 }
 
+/** A member that is not to be asked: it throws NetworkNotSupportedError. */
+export function refusal(id: NetworkId, displayName: string): () => never {
+  return () => {
+    throw new NetworkNotSupportedError(id, displayName);
+  };
+}
+
 /**
  * A network this version knows when it sees it, so that it can say so in one line, and does no more with. It is found by its
  * DaemonSet; none of its settings are read. Every other member throws NetworkNotSupportedError.
  */
 export function detectOnly({ id, displayName, isAgent }: DetectOnly): Network {
-  const refuse = (): never => {
-    throw new NetworkNotSupportedError(id, displayName);
-  };
+  const refuse = refusal(id, displayName);
   return {
     id,
     displayName,
@@ -42,18 +47,26 @@ export function detectOnly({ id, displayName, isAgent }: DetectOnly): Network {
       const agents = snapshot.list(daemonSets).filter(isAgent);
       return agents.length === 0 ? { state: "absent" } : { state: "found", facts: factsOf(id, agents), findings: [] };
     },
+    checkAsSource: refuse,
     checkAsTarget: refuse,
     checkManifests: refuse,
     agentOf: refuse,
     transformManifests: refuse,
+    reserve: refuse,
+    reserveNode: refuse,
     prepare: refuse,
     prepareNode: refuse,
     linkName: refuse,
     agentProcesses: [],
     nodeLabels: refuse,
+    nodeAnnotations: [],
+    nodeObjects: refuse,
+    residue: [],
+    belongings: refuse,
     leave: refuse,
     join: refuse,
     awaitJoined: refuse,
+    lingers: refuse,
     footprint: refuse,
   };
 }

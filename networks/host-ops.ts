@@ -23,7 +23,8 @@ export type HostOp =
   /**
    * Renames a VXLAN device that is up; routes, neighbours and forwarding entries stay with it. Where the kernel cannot
    * (before 6.2, EBUSY) it is set down, renamed, set up, and what it carried is put back in one batch. Done already
-   * (`to` is there with these marks, `from` is not) is fine; both there, or other marks, fails.
+   * (`to` is there with these marks, `from` is not) is fine; both there, or other marks, fails. Neither, as after a reboot,
+   * is fine: the next agent makes its own.
    */
   | { op: "renameVxlan"; from: string; to: string; marks: VxlanMarks }
   /** Deletes a link of this kind; absent is fine; another kind fails. */
@@ -36,6 +37,8 @@ export type HostOp =
   | { op: "awaitFile"; path: string; timeoutSeconds: number; maxAgeSeconds?: number }
   /** Waits until a link of this name has these marks and is up. */
   | { op: "awaitVxlan"; name: string; marks: VxlanMarks; timeoutSeconds: number }
+  /** Waits until a device has a route to each of these ranges ("10.244.1.0/24"), 64 at most: its agent knows other nodes. */
+  | { op: "awaitRoutes"; device: string; destinations: readonly string[]; timeoutSeconds: number }
   /** Removes all that the footprint names, in the order: rules, sets, routes, links, files. */
   | { op: "removeFootprint"; footprint: Footprint }
   /** Reads the node again; the result's `leftovers` names what it found. */
@@ -62,6 +65,8 @@ export interface Footprint {
   ipsets: readonly string[];
   /** Route protocols owned by this network alone (numbers, /etc/iproute2/rt_protos). */
   routeProtocols: readonly number[];
+  /** Routes to ranges of exactly this prefix length inside `within`, by way of a gateway that is inside it, too. */
+  tunnelRoutes: readonly { within: string; prefix: number }[];
   /** Regular files. */
   files: readonly string[];
   /** Directories removed with all they hold. */

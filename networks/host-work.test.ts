@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { calico } from "./calico/index.ts";
+import { canal } from "./canal/index.ts";
 import { flannel } from "./flannel/index.ts";
+import { onlyOf } from "./footprints.ts";
 import { handOver } from "./overlays.ts";
 import { planOfRecording } from "./testing.ts";
 
@@ -55,5 +57,50 @@ describe("networks: work on a node", () => {
 
     expect(calico.nodeLabels("in")).toEqual({ [label]: "calico" });
     expect(calico.nodeLabels("out")[label]).not.toBe("calico");
+  });
+
+  it("Canal to Calico and back: links, rules and files both have stay; flanneld is seen by its routes", () => {
+    const between = planOfRecording("canal");
+    const [n1] = between.nodes;
+    if (n1 === undefined) throw new Error("the recording has no node");
+    const facts = { ...between.source, overlay: between.overlay };
+    const [ofCanal, ofCalico] = [canal.footprint(facts), calico.footprint(facts)];
+
+    expect([...canal.leave(between, n1), ...handOver(canal, calico, between.overlay)]).toEqual([
+      { op: "removeFile", path: "/etc/cni/net.d/10-canal.conflist" },
+      { op: "renameVxlan", from: "flannel.1", to: "vxlan.calico", marks: { vni: 1, port: 8472 } },
+    ]);
+    expect(canal.awaitJoined(between, n1)).toContainEqual({
+      op: "awaitRoutes",
+      device: "flannel.1",
+      destinations: ["10.244.1.0/24", "10.244.2.0/24"],
+      timeoutSeconds: 240,
+    });
+    expect(onlyOf(ofCanal, ofCalico)).toEqual({
+      network: "canal",
+      links: [{ name: "flannel.1", kind: "vxlan" }],
+      chains: ["FLANNEL-POSTRTG", "FLANNEL-FWD"],
+      comments: ["flanneld masq", "flanneld forward"],
+      nftTables: ["ip flannel-ipv4", "ip6 flannel-ipv6"],
+      ipsets: [],
+      routeProtocols: [],
+      tunnelRoutes: [],
+      files: ["/etc/cni/net.d/10-canal.conflist"],
+      directories: ["/run/flannel", "/var/lib/cni/networks/k8s-pod-network"],
+      filePrefixes: [],
+    });
+    expect(onlyOf(ofCalico, ofCanal)).toEqual({
+      network: "calico",
+      links: [{ name: "vxlan.calico", kind: "vxlan" }],
+      chains: [],
+      comments: [],
+      nftTables: [],
+      ipsets: [],
+      routeProtocols: [80],
+      tunnelRoutes: [{ within: "10.244.0.0/16", prefix: 26 }],
+      files: ["/etc/cni/net.d/10-calico.conflist", "/run/calico/ipam.lock"],
+      directories: [],
+      filePrefixes: [],
+    });
   });
 });

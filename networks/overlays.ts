@@ -1,5 +1,6 @@
-import type { Network, NetworkId, OverlayFacts } from "./contract.ts";
-import type { HostOp } from "./host-ops.ts";
+import { type Cidr, firstOfFamily } from "./cidr.ts";
+import type { Network, NetworkId, OverlayFacts, PlanContext, PlanNode, TunnelEnd, Vtep } from "./contract.ts";
+import type { HostOp, VxlanMarks } from "./host-ops.ts";
 
 export type Strategy = "SharedOverlay" | "DualOverlay";
 
@@ -26,14 +27,56 @@ export function pairs(): [NetworkId, NetworkId, Strategy][] {
   );
 }
 
-/** The moment of the switch on a shared overlay: the device changes its name and its owner, and nothing else. */
+export type Family = 4 | 6;
+
+/** What VXLAN adds to a packet more when nodes send to each other over IPv6, in bytes. */
+const moreOverIPv6 = 20;
+
+/** Families of the overlay; each has a device, and a range of the pods. */
+export function familiesOf(overlay: Pick<OverlayFacts, "cidrs">): Family[] {
+  return rangeOf(overlay, 6) === undefined ? [4] : [4, 6];
+}
+
+/** The range of all pods. */
+export function rangeOf({ cidrs }: Pick<OverlayFacts, "cidrs">, family: Family): Cidr | undefined {
+  return firstOfFamily(cidrs, family);
+}
+
+/** MTU of a family's device in bytes; 0 while it is not known. */
+export function mtuOf({ mtu }: Pick<OverlayFacts, "mtu">, family: Family): number {
+  return family === 4 || mtu === 0 ? mtu : mtu - moreOverIPv6;
+}
+
+/** A node's end of one family's overlay. */
+export function endOf(vtep: Vtep | undefined, family: Family): TunnelEnd | undefined {
+  return family === 4 ? vtep : vtep?.v6;
+}
+
+/** The moment of the switch on a shared overlay: each device changes its name and its owner, and nothing else. */
 export function handOver(from: Network, to: Network, overlay: OverlayFacts, mac?: string): HostOp[] {
-  return [
-    {
-      op: "renameVxlan",
-      from: from.linkName(overlay),
-      to: to.linkName(overlay),
-      marks: { vni: overlay.vni, port: overlay.port, ...(mac === undefined ? {} : { mac }) },
-    },
-  ];
+  return familiesOf(overlay).map((family) => ({
+    op: "renameVxlan",
+    from: from.linkName(overlay, family),
+    to: to.linkName(overlay, family),
+    marks: marksOf(overlay, family === 4 ? mac : undefined),
+  }));
+}
+
+/** Waits until the node has each family's device under this network's name. */
+export function awaitDevices(
+  { overlay, source }: Pick<PlanContext, "overlay" | "source">,
+  node: PlanNode,
+  linkName: Network["linkName"],
+  timeoutSeconds: number,
+): HostOp[] {
+  return familiesOf(overlay).map((family) => ({
+    op: "awaitVxlan",
+    name: linkName(overlay, family),
+    marks: marksOf(overlay, endOf(source.vteps[node.name], family)?.mac),
+    timeoutSeconds,
+  }));
+}
+
+function marksOf({ vni, port }: OverlayFacts, mac: string | undefined): VxlanMarks {
+  return { vni, port, ...(mac === undefined ? {} : { mac }) };
 }

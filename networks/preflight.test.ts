@@ -38,16 +38,26 @@ describe("networks/preflight", () => {
     expect(findings.filter((f) => f.severity !== "info")).toEqual([]);
   });
 
-  it("a Canal cluster gets one clear line", () => {
-    expect(ask(recorded("canal-3.28.5")).findings).toEqual([
-      {
-        severity: "blocker",
-        reason: "NotSupportedYet",
-        what: "migrating from Canal is not supported yet",
-        where: "daemonset kube-system/canal",
-        cure: "this version can go from flannel to Calico",
-      },
-    ]);
+  it("a recorded Canal cluster can go to Calico: its pool is no obstacle, though it says no VXLAN", () => {
+    const { source, findings } = ask(recorded("canal-3.28.5"));
+
+    expect(source?.network).toBe("canal");
+    expect(findings.filter((f) => f.severity !== "info")).toEqual([]);
+  });
+
+  it("a pool of another range stays one, also of Canal's own making", () => {
+    const objects = patched(recorded("canal-3.28.5"), { kind: "IPPool" }, { spec: { cidr: "192.168.0.0/16" } });
+
+    expect(verdict(objects)).toEqual(["blocker PoolConflict ippool default-ipv4-ippool"]);
+  });
+
+  it("Canal is found by its name, too, when the user gives it as flannel's", () => {
+    const named = (name: string) => ({ overrides: { flannel: { daemonSet: { namespace: "kube-system", name } } } });
+
+    expect(ask(recorded("canal-3.28.5"), named("canal")).source?.network).toBe("canal");
+    expect(verdict(recorded("canal-3.28.5"), named("other"))).toContain(
+      "blocker SourceNotFound daemonset kube-system/other",
+    );
   });
 
   const calicoBeside = () => [...cluster(), ...recorded("calico-3.28.5").filter((o) => o.kind === "DaemonSet")];

@@ -1,10 +1,11 @@
 import { daemonSets } from "../kube/resources.ts";
-import { checkAllNodes, checkRanges } from "./check-nodes.ts";
+import { checkAllNodes } from "./check-nodes.ts";
+import { formatCidr } from "./cidr.ts";
 import type { ClusterSnapshot, Detection, Finding, Network, NetworkFacts, NetworkId, Overrides } from "./contract.ts";
 import { blocker, sortFindings } from "./findings.ts";
 import { networkById, networks } from "./index.ts";
 import { isWindows, planNodes } from "./nodes.ts";
-import { type Strategy, strategyOf } from "./overlays.ts";
+import { rangeOf, type Strategy, strategyOf } from "./overlays.ts";
 import { heldTo } from "./workloads.ts";
 
 interface PreflightInput {
@@ -41,8 +42,9 @@ export function preflight(input: PreflightInput): PreflightResult {
     source: facts,
     findings: sortFindings([
       ...findings,
+      ...checkFamilies(networkById(facts.network), networkById(target), facts),
       ...checkAllNodes(snapshot, nodes),
-      ...(strategy === "SharedOverlay" ? checkRanges(nodes, facts) : []),
+      ...(strategy === "SharedOverlay" ? networkById(facts.network).checkAsSource(snapshot, facts) : []),
       ...networkById(target).checkAsTarget(snapshot, facts),
     ]),
   };
@@ -107,6 +109,25 @@ function isHeld(snapshot: ClusterSnapshot, { network, agent }: NetworkFacts): bo
     .list(daemonSets)
     .filter((ds) => agent.namespace === ds.metadata.namespace && agent.daemonSets.includes(ds.metadata.name));
   return own.every((ds) => heldTo(ds) === network);
+}
+
+/** IPv6 beside IPv4 is a second overlay, which both sides must know how to hand over. */
+function checkFamilies(source: Network, target: Network, { agent, overlay }: NetworkFacts): Finding[] {
+  const parts = [
+    [source, "source"],
+    [target, "target"],
+  ] as const;
+  const lacking = parts.filter(([network, part]) => network.plays.dualStack !== part);
+  const range = rangeOf(overlay, 6);
+  if (range === undefined || lacking.length === 0) return [];
+  return [
+    blocker(
+      "NotSupportedYet",
+      `pods have IPv6 addresses too (${formatCidr(range)}), which is not supported yet with ${lacking.map(([network, part]) => `${network.displayName} as the ${part}`).join(" and ")}`,
+      agent.daemonSets.map((ds) => `daemonset ${agent.namespace}/${ds}`).join(", "),
+      "migrate an IPv4 cluster, or choose another target",
+    ),
+  ];
 }
 
 /** One line for what this version does not do at all; nothing else matters then. */

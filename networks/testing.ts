@@ -77,14 +77,20 @@ export function flannelCluster(): ClusterSnapshot {
   return snapshotOf({ objects: recorded("flannel-0.28.10"), hosts: { n1: hostFacts(subnetEnv()) } });
 }
 
-/** The plan of a migration of the recorded flannel cluster to Calico. */
-export function planOfRecording(): PlanContext {
-  const snapshot = flannelCluster();
-  const found = networkById("flannel").detect(snapshot, {});
-  if (found.state === "absent") throw new Error("the recording has no flannel");
+/** The recorded Canal cluster; its subnet.env is inside its pods. */
+function canalCluster(): ClusterSnapshot {
+  const device = { name: "flannel.1", vni: 1, port: 8472, mac: "", mtu: 1450, external: false, addresses: [] };
+  return snapshotOf({ objects: recorded("canal-3.28.5"), hosts: { n1: hostFacts({ vxlans: [device] }) } });
+}
+
+/** The plan of a migration of the recorded cluster to Calico. */
+export function planOfRecording(source: "flannel" | "canal" = "flannel"): PlanContext {
+  const snapshot = source === "canal" ? canalCluster() : flannelCluster();
+  const found = networkById(source).detect(snapshot, {});
+  if (found.state === "absent") throw new Error(`the recording has no ${source}`);
   const agent = { namespace: "kube-system", daemonSets: ["calico-node"], podLabels: { "k8s-app": "calico-node" } };
   return {
-    migration: "flannel-to-calico",
+    migration: `${source}-to-calico`,
     source: found.facts,
     target: { network: "calico", agent },
     overlay: found.facts.overlay,

@@ -1,4 +1,6 @@
+import { isDeepStrictEqual } from "node:util";
 import { pluginFieldManager } from "../crds/names.ts";
+import { isTrue } from "../kube/conditions.ts";
 import { resolveResource, waitForCrds } from "../kube/discovery.ts";
 import { isApiError } from "../kube/errors.ts";
 import type { CustomResourceDefinition } from "../kube/objects.ts";
@@ -34,6 +36,8 @@ export interface Applied {
   /** "clusterrole.rbac.authorization.k8s.io/calico-node": kubectl's way to name an object. */
   name: string;
   outcome: "created" | "configured" | "unchanged";
+  /** As it was; undefined when it was not there. */
+  before: UnknownObject | undefined;
 }
 
 export interface ApplyPlan {
@@ -41,12 +45,14 @@ export interface ApplyPlan {
   io: Io;
   /** Ask the API server what it would do, and do nothing. */
   dryRun: boolean;
+  /** What a dry run of the same objects has just found: it is not asked for again. */
+  tried?: readonly Applied[];
   /** Told of each object when it is done. */
   report(applied: Applied): void;
 }
 
 /** In the order they are to be sent: those of one kind at the same time. */
-function inTiers(objects: readonly UnknownObject[]): UnknownObject[][] {
+export function inTiers(objects: readonly UnknownObject[]): UnknownObject[][] {
   const tiers = new Map<number, UnknownObject[]>();
   for (const object of objects) {
     const rank = order.includes(object.kind) ? order.indexOf(object.kind) : order.length;
@@ -64,6 +70,7 @@ export async function applyAll(objects: readonly UnknownObject[], plan: ApplyPla
   const bundle: Bundle = {
     resources: objects.flatMap(resourcesOfCrd),
     namespaces: new Set(objects.filter((o) => o.kind === "Namespace").map((o) => o.metadata.name)),
+    lacking: new Map(),
   };
   let done = 0;
   const failed = (error: unknown, object: UnknownObject) =>
@@ -81,7 +88,7 @@ export async function applyAll(objects: readonly UnknownObject[], plan: ApplyPla
     }
     const [first] = tier;
     if (first?.kind !== "CustomResourceDefinition" || plan.dryRun) continue;
-    await served(tier, plan).catch((error: unknown) => {
+    await served(outcomes, plan).catch((error: unknown) => {
       throw failed(error, first);
     });
   }
@@ -99,35 +106,66 @@ function failure(error: unknown, object: UnknownObject, { io, dryRun }: ApplyPla
 interface Bundle {
   resources: readonly Resource[];
   namespaces: ReadonlySet<string>;
+  /** Of `namespaces`, once asked for: whether it is not there yet. */
+  lacking: Map<string, Promise<boolean>>;
 }
 
-async function applyOne(given: UnknownObject, bundle: Bundle, { session, io, dryRun }: ApplyPlan): Promise<Applied> {
+async function applyOne(given: UnknownObject, bundle: Bundle, plan: ApplyPlan): Promise<Applied> {
+  const { session, io, dryRun, tried = [] } = plan;
   const name = displayName(given);
   const resource = await resourceFor(session, io, given, bundle.resources);
   const isServed = !bundle.resources.includes(resource);
   const object = withNamespace(given, resource, session.namespace);
   const key = keyOf(object);
+  // What has no place to be in yet is not there either.
+  if (dryRun && (!isServed || (await lacksNamespace(session, bundle, key))))
+    return { object, name, outcome: "created", before: undefined };
   const options = { signal: io.interrupt };
-  const before = await session.client.get(resource, key, options);
-  if (dryRun && before === undefined && (!isServed || (await lacksNamespace(session, bundle, key))))
-    return { object, name, outcome: "created" };
   const write = { ...options, fieldManager: pluginFieldManager, force: true, dryRun };
+  const read = () => session.client.get(resource, key, options);
+  if (dryRun) {
+    const after = await session.client.apply(resource, object, write);
+    // Only what is stored has a version, and a dry run leaves it as it is: the contents tell whether there is a change.
+    const before = after.metadata.resourceVersion === undefined ? undefined : await read();
+    return { object: after, name, outcome: outcomeOf(before, isDeepStrictEqual(before, after)), before };
+  }
+  const known = tried.find((other) => isNamed(other, name, key));
+  const before = known === undefined ? await read() : known.before;
   const after = await session.client.apply(resource, object, write);
-  const same = before?.metadata.resourceVersion === after.metadata.resourceVersion;
-  return { object: after, name, outcome: before === undefined ? "created" : same ? "unchanged" : "configured" };
+  const unchanged = before?.metadata.resourceVersion === after.metadata.resourceVersion;
+  return { object: after, name, outcome: outcomeOf(before, unchanged), before };
 }
 
-/** Waits until the API server takes objects of these CRDs. */
-async function served(crds: readonly UnknownObject[], { session, io }: ApplyPlan): Promise<void> {
-  const names = crds.map((crd) => crd.metadata.name);
+function outcomeOf(before: UnknownObject | undefined, unchanged: boolean): Applied["outcome"] {
+  return before === undefined ? "created" : unchanged ? "unchanged" : "configured";
+}
+
+function isNamed({ object, name }: Applied, wanted: string, { namespace }: ObjectKey): boolean {
+  return name === wanted && object.metadata.namespace === namespace;
+}
+
+/** Waits until the API server takes objects of these CRDs; of those that are as they were, it does already. */
+async function served(applied: readonly PromiseSettledResult<Applied>[], { session, io }: ApplyPlan): Promise<void> {
+  const names = applied.flatMap((one) =>
+    one.status === "fulfilled" && !isServing(one.value) ? [one.value.object.metadata.name] : [],
+  );
+  if (names.length === 0) return;
   const options = { timeoutSeconds: establishSeconds, signal: io.interrupt, clock: io.clock };
   await waitForCrds(session.client, names, options);
 }
 
+function isServing({ object, outcome }: Applied): boolean {
+  const { status } = object as unknown as CustomResourceDefinition;
+  return outcome === "unchanged" && isTrue(status?.conditions, "Established");
+}
+
 /** Whether the object's namespace is one the objects bring and that is not there yet. */
-async function lacksNamespace(session: Session, { namespaces: brought }: Bundle, key: ObjectKey): Promise<boolean> {
-  if (key.namespace === undefined || !brought.has(key.namespace)) return false;
-  return (await session.client.get(namespaces, { name: key.namespace })) === undefined;
+async function lacksNamespace(session: Session, bundle: Bundle, { namespace }: ObjectKey): Promise<boolean> {
+  if (namespace === undefined || !bundle.namespaces.has(namespace)) return false;
+  const known = bundle.lacking.get(namespace);
+  const lacks = known ?? session.client.get(namespaces, { name: namespace }).then((found) => found === undefined);
+  bundle.lacking.set(namespace, lacks);
+  return lacks;
 }
 
 /** The resources a CustomResourceDefinition among the objects brings. */

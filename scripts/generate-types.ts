@@ -65,7 +65,6 @@ const named: Record<string, Record<string, string>> = {
     "status.tasks[]": "HostTaskRecord",
     "status.evidence": "Evidence",
     "status.evidence.checks[]": "CheckResult",
-    "status.undo[]": "UndoEntry",
     "status.conditions[]": "Condition",
   },
 };

@@ -99,6 +99,27 @@ describe("a budget that never allows it", () => {
     expect(verdict([budget("web", spec, none)], pods(count)).verdict).toBe("wait");
   });
 
+  const failed = (message: string) => ({
+    ...none,
+    conditions: [
+      { type: "DisruptionAllowed", status: "False" as const, reason: "SyncFailed", message, lastTransitionTime: "" },
+    ],
+  });
+
+  test("one that nobody can count: a pod of it belongs to no kind with a scale", () => {
+    const message = "daemonsets.apps does not implement the scale subresource";
+
+    expect(verdict([budget("web", { maxUnavailable: 1 }, failed(message))])).toEqual({
+      verdict: "never",
+      blockedBy: `PodDisruptionBudget shop/web cannot be counted: ${message}`,
+      cure: patch({ maxUnavailable: null, minAvailable: 2 }),
+    });
+  });
+
+  test("one that could not be counted just now is only slow", () => {
+    expect(verdict([budget("web", { maxUnavailable: 1 }, failed("the server is busy"))]).verdict).toBe("wait");
+  });
+
   test("two budgets over one pod, even with room", () => {
     const room = { ...none, disruptionsAllowed: 2 };
 

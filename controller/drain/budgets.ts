@@ -21,6 +21,13 @@ export function budgetVerdict(pod: Pod, index: ClusterIndex): BudgetVerdict {
   if (budget === undefined) return { verdict: "ask" };
   if (budgets.length > 1) return overlapping(pod, budgets);
   if (allows(budget, pod)) return { verdict: "ask" };
+  const uncounted = whyUncounted(budget);
+  if (uncounted !== undefined)
+    return {
+      verdict: "never",
+      blockedBy: `${nameOf(budget)} cannot be counted: ${uncounted}`,
+      cure: patchOf(budget, { maxUnavailable: null, minAvailable: Math.max(index.podsOfBudget(budget).length - 1, 0) }),
+    };
   const expected = expectedPods(budget, index);
   if (mostAllowed(budget, expected) > 0) return { verdict: "wait", blockedBy: budgetText(budget) };
   return {
@@ -51,6 +58,18 @@ function allows(budget: PodDisruptionBudget, pod: Pod): boolean {
     if (desired > 0 && (status?.currentHealthy ?? 0) >= desired) return true;
   }
   return isCurrent(budget) && (status?.disruptionsAllowed ?? 0) > 0;
+}
+
+/**
+ * The disruption controller allows nothing while it cannot tell how many pods there should be: one of them belongs to no
+ * kind with a scale, and the budget needs the number. Other failures of it pass.
+ */
+function whyUncounted({ status }: PodDisruptionBudget): string | undefined {
+  const failed = status?.conditions?.find(
+    ({ type, reason }) => type === "DisruptionAllowed" && reason === "SyncFailed",
+  );
+  const lasts = /found no controllers? for pod|does not implement the scale subresource/;
+  return failed?.status === "False" && lasts.test(failed.message) ? failed.message : undefined;
 }
 
 function isCurrent({ metadata, status }: PodDisruptionBudget): boolean {
@@ -91,11 +110,12 @@ function overlapping(pod: Pod, budgets: readonly PodDisruptionBudget[]): BudgetV
 }
 
 function cureOf(budget: PodDisruptionBudget, expected: number): string {
-  const { namespace, name } = budget.metadata;
-  const patch =
-    budget.spec.maxUnavailable === undefined ? { minAvailable: Math.max(expected - 1, 0) } : { maxUnavailable: 1 };
-  const command = `kubectl -n ${namespace} patch pdb ${name} --type merge -p '${JSON.stringify({ spec: patch })}'`;
-  return budget.spec.maxUnavailable === undefined ? `add a replica, or ${command}` : command;
+  if (budget.spec.maxUnavailable !== undefined) return patchOf(budget, { maxUnavailable: 1 });
+  return `add a replica, or ${patchOf(budget, { minAvailable: Math.max(expected - 1, 0) })}`;
+}
+
+function patchOf({ metadata: { namespace, name } }: PodDisruptionBudget, spec: Record<string, number | null>): string {
+  return `kubectl -n ${namespace} patch pdb ${name} --type merge -p '${JSON.stringify({ spec })}'`;
 }
 
 function nameOf({ metadata }: PodDisruptionBudget): string {

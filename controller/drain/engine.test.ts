@@ -173,6 +173,14 @@ describe("drainNode stops before the first eviction", () => {
         message: "node n1 is not drained: pods without a controller would not be made anew: shop/bare",
         hint: "delete them, or set spec.drain.force to true in the CniMigration to accept that",
       },
+      pending: [
+        {
+          namespace: "shop",
+          name: "bare",
+          blockedBy: "has no controller that would make it anew, and spec.drain.force is false",
+        },
+        { namespace: "shop", name: "a" },
+      ],
     });
     expect(drain.evicted).toEqual([]);
   });

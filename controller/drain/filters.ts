@@ -133,12 +133,19 @@ export function refusalText(refused: readonly { pod: Pod; causes: readonly Refus
   };
 }
 
-const texts: Record<RefusalCause, { what: string; cure: string }> = {
+/** What keeps one pod, in the words of its cause. */
+export function refusedBy(causes: readonly RefusalCause[]): string {
+  return causes.map((cause) => texts[cause].keeps).join("; ");
+}
+
+const texts: Record<RefusalCause, { what: string; keeps: string; cure: string }> = {
   EmptyDir: {
+    keeps: "has an emptyDir volume, and spec.drain.deleteEmptyDirData is false",
     what: "pods with emptyDir volumes would lose what is in them",
     cure: "set spec.drain.deleteEmptyDirData to true in the CniMigration to accept that",
   },
   Unmanaged: {
+    keeps: "has no controller that would make it anew, and spec.drain.force is false",
     what: "pods without a controller would not be made anew",
     cure: "delete them, or set spec.drain.force to true in the CniMigration to accept that",
   },

@@ -1,4 +1,4 @@
-import { hasLabels } from "../../kube/labels.ts";
+import { hasLabels, holds } from "../../kube/labels.ts";
 import type { Node, Pod, Taint } from "../../kube/objects.ts";
 import { tolerates } from "./tolerations.ts";
 
@@ -43,26 +43,9 @@ function meetsAffinity(node: Node, pod: Pod): boolean {
 function meetsTerm(node: Node, { matchExpressions = [], matchFields = [] }: NodeSelectorTerm): boolean {
   if (matchExpressions.length + matchFields.length === 0) return false;
   return (
-    matchExpressions.every((requirement) => meets(node.metadata.labels?.[requirement.key], requirement)) &&
-    matchFields.every((requirement) => requirement.key === "metadata.name" && meets(node.metadata.name, requirement))
+    matchExpressions.every(({ key, operator, values = [] }) => holds(operator, node.metadata.labels?.[key], values)) &&
+    matchFields.every(
+      ({ key, operator, values = [] }) => key === "metadata.name" && holds(operator, node.metadata.name, values),
+    )
   );
-}
-
-function meets(value: string | undefined, { operator, values = [] }: NodeRequirement): boolean {
-  switch (operator) {
-    case "In":
-      return value !== undefined && values.includes(value);
-    case "NotIn":
-      return value === undefined || !values.includes(value);
-    case "Exists":
-      return value !== undefined;
-    case "DoesNotExist":
-      return value === undefined;
-    case "Gt":
-      return value !== undefined && Number(value) > Number(values[0]);
-    case "Lt":
-      return value !== undefined && Number(value) < Number(values[0]);
-    default:
-      return false;
-  }
 }

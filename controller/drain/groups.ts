@@ -80,15 +80,17 @@ export function planEvictions(candidates: readonly Pod[], others: readonly Pod[]
   return plan;
 }
 
-interface Group {
+export interface Group {
   key: string;
   /** "ReplicaSet shop/web-5d9", "Service shop/web". */
   label: string;
+  members(index: ClusterIndex): Pod[];
   /** Why the next Ready pod of the group must wait; undefined when it need not. */
   wait(context: RuleContext): string | undefined;
 }
 
-function groupsOf(pod: Pod, index: ClusterIndex): Group[] {
+/** Whom a pod shares its work with: the pods of its owner, and those behind each of its Services. */
+export function groupsOf(pod: Pod, index: ClusterIndex): Group[] {
   const owner = controllerOf(pod);
   const namespace = pod.metadata.namespace ?? "";
   const services = index.servicesOf(pod).map(serviceGroup);
@@ -101,6 +103,7 @@ function ownerGroup(namespace: string, owner: { kind: string; name: string; uid:
   return {
     key: `owner ${owner.uid}`,
     label,
+    members: (index) => index.podsOfOwner(owner.uid),
     wait: (context) => {
       const members = context.index.podsOfOwner(owner.uid).sort(byName);
       return missing(label, context.index.replicas(owner.uid), members, context) ?? unready(members, context);
@@ -114,6 +117,7 @@ function serviceGroup(service: Service): Group {
   return {
     key: `service ${namespace}/${service.metadata.name}`,
     label,
+    members: (index) => index.podsOfService(service),
     wait: (context) => {
       const members = context.index.podsOfService(service).sort(byName);
       const wait = firstOf(ownersOf(members), ({ owner, pods }) => {

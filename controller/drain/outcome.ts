@@ -1,6 +1,6 @@
 import { MigrationError } from "../errors.ts";
 import type { EvictResult } from "./evict.ts";
-import { refusalText, type Sweep, some } from "./filters.ts";
+import { refusalText, refusedBy, type Sweep, some } from "./filters.ts";
 import { endingText, listed, type PendingPod, pendingPod, summary } from "./pending.ts";
 import { podName, uidOf } from "./pods.ts";
 import type { Survey, SweepScope } from "./survey.ts";
@@ -61,7 +61,7 @@ function waitReason({ blocked, held }: Survey, sweep: Sweep): WaitReason {
 function pendingOf(scope: SweepScope, survey: Survey): PendingPod[] {
   const nowMs = scope.clock.nowMs();
   return [
-    ...survey.refused.map(({ pod, causes }) => pendingPod(pod, refusalText([{ pod, causes }]).hint)),
+    ...survey.refused.map(({ pod, causes }) => pendingPod(pod, refusedBy(causes))),
     ...survey.impossible.map(({ pod, blockedBy }) => pendingPod(pod, blockedBy)),
     ...survey.blocked.map(({ pod, blockedBy }) => pendingPod(pod, blockedBy)),
     ...survey.candidates.map((pod) => pendingPod(pod, survey.held.get(uidOf(pod)))),

@@ -16,7 +16,10 @@ export interface HostDeps {
   run(argv: readonly string[], input?: string): Promise<Finished>;
   /** Milliseconds since 1970. */
   now(): number;
+  /** Throws HostError when the pod is being deleted. */
   sleep(milliseconds: number): Promise<void>;
+  /** Fires when the pod is being deleted: the operation under way is finished, a wait is given up, none is begun. */
+  stop: AbortSignal;
   /** Rename devices as kernels before 6.2 need it: set down first. For tests; such a kernel is recognised without it. */
   renameWhileDown: boolean;
 }
@@ -26,17 +29,28 @@ export class HostError extends Error {
   override readonly name = "HostError";
 }
 
+/** What a task says that was ended before it was done. */
+export const stoppedText = "ended before it was done: its pod is being deleted";
+
 /** Longest a single program may take. A full iptables-save of 50,000 rules takes about one second. */
 const programTimeoutMs = 60_000;
 const programOutputBytes = 256 * 1024 * 1024;
 
 export function realDeps(overrides: Partial<HostDeps> = {}): HostDeps {
   const root = overrides.root ?? "/";
+  const stop = overrides.stop ?? new AbortController().signal;
   return {
     root,
     run: (argv, input) => runProgram(argv, input, `${root}/run/xtables.lock`),
     now: Date.now,
-    sleep: (milliseconds) => sleep(milliseconds),
+    async sleep(milliseconds) {
+      try {
+        await sleep(milliseconds, undefined, { signal: stop });
+      } catch {
+        throw new HostError(stoppedText);
+      }
+    },
+    stop,
     renameWhileDown: false,
     ...overrides,
   };

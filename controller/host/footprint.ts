@@ -7,6 +7,7 @@ import { findChains, removeChains } from "./iptables.ts";
 import { deleteLink, readLinks } from "./links.ts";
 import { deleteNftTables, findNftTables } from "./nft.ts";
 import { deleteRoutes, findRoutes } from "./routes.ts";
+import { deleteTunnelRoutes, findTunnelRoutes } from "./tunnel-routes.ts";
 
 /** One kind of thing a network leaves behind: how to find it, and how to take it away. Both say what they met. */
 interface Trace {
@@ -28,6 +29,10 @@ const traces: readonly Trace[] = [
   {
     find: (deps, footprint) => eachProtocol(footprint, (protocol) => findRoutes(deps, protocol, false)),
     remove: (deps, footprint) => eachProtocol(footprint, (protocol) => deleteRoutes(deps, protocol, false)),
+  },
+  {
+    find: async (deps, { tunnelRoutes }) => named("route", await findTunnelRoutes(deps, tunnelRoutes)),
+    remove: async (deps, { tunnelRoutes }) => named("route", await deleteTunnelRoutes(deps, tunnelRoutes)),
   },
   { find: findLinks, remove: removeLinks },
   {

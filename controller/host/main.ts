@@ -14,7 +14,14 @@ const terminationLog = "/dev/termination-log";
 export async function runHostTaskMain(argv: readonly string[], overrides: Partial<HostDeps> = {}): Promise<number> {
   const input = readArguments(argv);
   if ("problem" in input) return conclude({ ok: false, error: { op: "input", message: input.problem }, elapsedMs: 0 });
-  return conclude(await runHostTask(input.ops, realDeps({ root: input.root, ...overrides })));
+  const stop = new AbortController();
+  const onSignal = () => stop.abort();
+  process.once("SIGTERM", onSignal);
+  try {
+    return conclude(await runHostTask(input.ops, realDeps({ root: input.root, stop: stop.signal, ...overrides })));
+  } finally {
+    process.off("SIGTERM", onSignal);
+  }
 }
 
 function conclude(result: Parameters<typeof renderResult>[0]): number {

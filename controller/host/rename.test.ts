@@ -59,6 +59,9 @@ beforeEach(() => {
     "addr add 2001:db8:1::1/64 dev flannel.1 nodad",
     "route add 2001:db8:2::/64 via 2001:db8:1::2 dev flannel.1 proto 80",
     "neigh add 2001:db8:1::2 lladdr 02:00:00:00:02:03 dev flannel.1 nud permanent",
+    "addr add fd00:10:244:1::/128 dev flannel.1 nodad",
+    "route add fd00:10:244:2::/64 via fd00:10:244:2:: dev flannel.1 onlink",
+    "neigh add fd00:10:244:2:: lladdr 02:00:00:00:02:04 dev flannel.1 nud permanent",
   ]);
   net.exec(node, "bridge fdb append 00:00:00:00:00:00 dst 192.0.2.77 self permanent dev flannel.1".split(" "));
 });
@@ -150,6 +153,13 @@ describe("a kernel that renames only a device that is down", () => {
   });
 });
 
+test("after a reboot there is nothing to rename", async () => {
+  net.ip(node, "link delete flannel.1");
+  const { result } = await run([rename]);
+  expect(result).toMatchObject({ ok: true });
+  expect(result.changes ?? []).toEqual([]);
+});
+
 describe("a rename is refused", () => {
   test.each([
     ["other VNI", { ...marks, vni: 4096 }, "flannel.1 has vni 1 instead of 4096"],
@@ -174,10 +184,14 @@ describe("a rename is refused", () => {
     );
   });
 
-  test("when neither is there", async () => {
+  test("when the overlay's device has a third name", async () => {
     net.ip(node, "link delete flannel.1");
+    net.ip(node, "link add other type vxlan id 1 dstport 8472 dev up0");
     const { result } = await run([rename]);
-    expect(result.error?.message).toBe("neither flannel.1 nor vxlan.calico is there: the node has no overlay device");
+    net.ip(node, "link delete other");
+    expect(result.error?.message).toBe(
+      "the overlay's device is called other, not flannel.1: give it that name, or remove it",
+    );
   });
 
   test("for a device of another kind", async () => {

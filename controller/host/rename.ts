@@ -5,7 +5,8 @@ import { renameWhileDown } from "./rename-down.ts";
 
 /**
  * Hands a VXLAN device over to another network by its name. Routes, neighbours and forwarding entries belong to the
- * interface index, so traffic goes on. True when something changed; already renamed is fine.
+ * interface index, so traffic goes on. True when something changed; already renamed is fine. A node that was rebooted has
+ * neither: the next agent makes its own, with the same marks.
  */
 export async function renameVxlan(deps: HostDeps, from: string, to: string, marks: VxlanMarks): Promise<boolean> {
   const links = await readLinks(deps);
@@ -14,7 +15,7 @@ export async function renameVxlan(deps: HostDeps, from: string, to: string, mark
   if (source !== undefined && target !== undefined)
     throw new HostError(`both ${from} and ${to} are there: one of them has to be removed by hand`);
   if (target !== undefined) return adopt(deps, target, marks);
-  if (source === undefined) throw new HostError(`neither ${from} nor ${to} is there: the node has no overlay device`);
+  if (source === undefined) return refuseNamesake(links, marks, from);
   refuseOther(source, marks);
   if (!deps.renameWhileDown) {
     const renamed = await deps.run(["ip", "link", "set", "dev", from, "name", to]);
@@ -32,6 +33,13 @@ async function adopt(deps: HostDeps, link: Link, marks: VxlanMarks): Promise<boo
   if (link.up) return false;
   await must(deps, ["ip", "link", "set", "dev", link.name, "up"]);
   return true;
+}
+
+/** Under another name it would stand in the way of the one the next agent makes. */
+function refuseNamesake(links: readonly Link[], { vni, port }: VxlanMarks, from: string): false {
+  const other = links.find((link) => marksProblem(link, { vni, port }) === undefined);
+  if (other === undefined) return false;
+  throw new HostError(`the overlay's device is called ${other.name}, not ${from}: give it that name, or remove it`);
 }
 
 function refuseOther(link: Link, marks: VxlanMarks): void {

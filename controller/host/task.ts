@@ -1,5 +1,5 @@
 import type { HostOp, HostResult, Leftover } from "../../networks/host-ops.ts";
-import { type HostDeps, HostError } from "./deps.ts";
+import { type HostDeps, HostError, stoppedText } from "./deps.ts";
 import { removeFile, writeText } from "./files.ts";
 import { removeFootprint, scanFootprint } from "./footprint.ts";
 import { inspect } from "./inspect.ts";
@@ -7,7 +7,7 @@ import { deleteLink } from "./links.ts";
 import { renameVxlan } from "./rename.ts";
 import { deleteRoutes } from "./routes.ts";
 import { readOps } from "./validate.ts";
-import { awaitFile, awaitHttp, awaitProcessGone, awaitVxlan } from "./waits.ts";
+import { awaitFile, awaitHttp, awaitProcessGone, awaitRoutes, awaitVxlan } from "./waits.ts";
 
 /** What is collected while the operations run. */
 interface Progress {
@@ -51,6 +51,7 @@ const performers: { [K in HostOp["op"]]: Perform<K> } = {
       op.maxAgeSeconds === undefined ? undefined : { seconds: op.maxAgeSeconds, startMs },
     ),
   awaitVxlan: (op, deps) => awaitVxlan(deps, op.name, op.marks, op.timeoutSeconds),
+  awaitRoutes: (op, deps) => awaitRoutes(deps, op.device, op.destinations, op.timeoutSeconds),
   removeFootprint: async (op, deps, { changes }) => {
     const removed = await removeFootprint(deps, op.footprint);
     changes.push(...removed.map(({ kind, name }) => `removed ${kind} ${name}`));
@@ -83,6 +84,7 @@ export async function runHostTask(ops: unknown, deps: HostDeps): Promise<HostRes
 
 async function performAll(ops: readonly HostOp[], deps: HostDeps, progress: Progress): Promise<HostResult["error"]> {
   for (const op of ops) {
+    if (deps.stop.aborted) return { op: op.op, message: stoppedText };
     try {
       await (performers[op.op] as Perform<HostOp["op"]>)(op, deps, progress);
     } catch (error) {

@@ -19,6 +19,7 @@ import { type PathUse, pathProblem } from "./paths.ts";
 
 const maxOps = 64;
 const maxContentBytes = 64 * 1024;
+const maxRoutes = 64;
 
 const builtInChains = ["PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"];
 const foreign = {
@@ -81,6 +82,14 @@ const footprint = object<Footprint>({
   nftTables: required(listOf(nftTable)),
   ipsets: required(listOf(pattern("A-Za-z0-9_.:\\-", 31, foreign.ipset))),
   routeProtocols: required(listOf(protocol)),
+  tunnelRoutes: required(
+    listOf(
+      object<Footprint["tunnelRoutes"][number]>({
+        within: required(text(/^[0-9a-fA-F.:]{2,45}\/[0-9]{1,3}$/, "a range")),
+        prefix: required(integer(1, 128)),
+      }),
+    ),
+  ),
   files: required(listOf(path("file"))),
   directories: required(listOf(path("removableDirectory"))),
   filePrefixes: required(
@@ -112,6 +121,11 @@ const shapes: { [K in HostOp["op"]]: Shape<Omit<Extract<HostOp, { op: K }>, "op"
     maxAgeSeconds: optional(integer(0, 86_400)),
   },
   awaitVxlan: { name: required(linkName), marks: required(marks), timeoutSeconds: required(seconds) },
+  awaitRoutes: {
+    device: required(linkName),
+    destinations: required(listOf(text(/^[0-9a-fA-F.:]{2,45}\/[0-9]{1,3}$/, "a range"), maxRoutes, 1)),
+    timeoutSeconds: required(seconds),
+  },
   removeFootprint: { footprint: required(footprint) },
   scanFootprint: { footprint: required(footprint) },
   inspect: {

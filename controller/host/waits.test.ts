@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type HostDeps, realDeps } from "./deps.ts";
-import { awaitFile, awaitHttp, awaitProcessGone, awaitVxlan } from "./waits.ts";
+import { awaitFile, awaitHttp, awaitProcessGone, awaitRoutes, awaitVxlan } from "./waits.ts";
 
 let root: string;
 /** Time passes only in sleeps, as fast as the machine can; `onSleep` is what happens meanwhile. */
@@ -147,5 +147,24 @@ describe("awaitVxlan", () => {
     }
     const run = async () => ({ code: 0, stdout: JSON.stringify([link("vxlan.calico", 1, ["UP"])]), stderr: "" });
     await awaitVxlan(fakeDeps(undefined, { run }), "vxlan.calico", { vni: 1, port: 8472, mac: "02:00:00:00:00:01" }, 1);
+  });
+});
+
+describe("awaitRoutes", () => {
+  const views: Record<string, string[]> = { "-4": ["10.244.1.0/24", "default"], "-6": ["fd00:1::/64"] };
+  const run = async (argv: readonly string[]) => {
+    expect(argv.slice(3)).toEqual(["route", "show", "dev", "flannel.1"]);
+    const stdout = JSON.stringify((views[argv[2] ?? ""] ?? []).map((dst) => ({ dst })));
+    return { code: 0, stdout, stderr: "" };
+  };
+
+  test("ends when the device has a route to each of both families", async () => {
+    await awaitRoutes(fakeDeps(undefined, { run }), "flannel.1", ["10.244.1.0/24", "fd00:1::/64"], 1);
+  });
+
+  test("names the ranges there is none to", async () => {
+    const waited = awaitRoutes(fakeDeps(undefined, { run }), "flannel.1", ["10.244.1.0/24", "10.244.2.0/24"], 1);
+
+    await expect(waited).rejects.toThrow("routes of flannel.1: not within 1 s; last seen: none to 10.244.2.0/24");
   });
 });

@@ -1,7 +1,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { get } from "node:http";
 import type { VxlanMarks } from "../../networks/host-ops.ts";
-import { type HostDeps, HostError } from "./deps.ts";
+import { type HostDeps, HostError, jsonList } from "./deps.ts";
 import { statEntry } from "./files.ts";
 import { marksProblem, readLinks } from "./links.ts";
 
@@ -108,5 +108,22 @@ export async function awaitVxlan(
     if (link === undefined)
       return links.length === 0 ? "no VXLAN device" : `only ${links.map((l) => l.name).join(", ")}`;
     return marksProblem(link, marks) ?? (link.up ? undefined : `${name} is down`);
+  });
+}
+
+/** Waits until the device has a route to each of these ranges. */
+export async function awaitRoutes(
+  deps: HostDeps,
+  device: string,
+  destinations: readonly string[],
+  timeoutSeconds: number,
+): Promise<void> {
+  await poll(deps, `routes of ${device}`, timeoutSeconds, async () => {
+    const both = await Promise.all(
+      ["-4", "-6"].map((family) => jsonList(deps, ["ip", "-json", family, "route", "show", "dev", device])),
+    );
+    const present = new Set(both.flat().map(({ dst }) => String(dst)));
+    const missing = destinations.filter((destination) => !present.has(destination));
+    return missing.length === 0 ? undefined : `none to ${missing.slice(0, 3).join(", ")}`;
   });
 }

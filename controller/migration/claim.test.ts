@@ -32,13 +32,39 @@ describe("controller/migration/claim", () => {
   });
 
   it("passes over finished ones", async () => {
-    const done = made("done", "2029-01-01T00:00:00Z", { conditions: [condition("Succeeded", "True")] });
+    const done = made("done", "2029-01-01T00:00:00Z", {
+      observedGeneration: 2,
+      conditions: [condition("Succeeded", "True")],
+    });
 
     expect(await run(newer, [done])).toEqual({ outcome: "next" });
   });
 
+  it("counts a finished one that is asked to go back as unfinished", async () => {
+    const asked = made("asked", "2029-01-01T00:00:00Z", {
+      observedGeneration: 1,
+      conditions: [condition("Succeeded", "True")],
+    });
+
+    expect(await run(newer, [asked])).toMatchObject({ outcome: "stalled", reason: "AnotherMigrationActive" });
+    expect(await run(asked, [newer])).toEqual({ outcome: "next" });
+  });
+
+  it("refuses the way back once the source is removed, in a line", async () => {
+    const status = { conditions: [condition("SourceRemoved", "True", "Finalized")] };
+
+    expect(await run(migration({ direction: "Revert" }, status))).toEqual({
+      outcome: "stalled",
+      reason: "Finalized",
+      message:
+        "flannel was removed by finalize, so that there is no way back; go to it with a new migration: kubectl cni-migrate start --target flannel",
+    });
+  });
+
   it("does not begin while the nodes are a finished one's, and says whose", async () => {
     const scope = testScope();
+    const over = { observedGeneration: 2, conditions: [condition("Succeeded", "True")] };
+    scope.stores.migrations.put(migration({}, over));
     scope.stores.nodeMigrations.put(nodeMigration("n1", "Done"));
     const context = { scope, migration: newer } as unknown as MigrationContext;
 
@@ -53,11 +79,26 @@ describe("controller/migration/claim", () => {
   });
 
   it.each([
-    [
-      "the way back",
-      { direction: "Revert" },
-      "this version cannot go back to the source yet; set spec.direction to Forward",
-    ],
+    ["a migration that is not there", "earlier"],
+    ["this one, without being owned by it", "flannel-to-calico"],
+  ])("names a NodeMigration that a hand has made for %s", async (_what, migrationName) => {
+    const part = nodeMigration("n1", "LeaveSource");
+    const scope = testScope();
+    scope.stores.migrations.put(migration());
+    scope.stores.nodeMigrations.put({
+      ...part,
+      metadata: { ...part.metadata, ownerReferences: [] },
+      spec: { ...part.spec, migrationName },
+    });
+
+    expect(await claim.run({ scope, migration: migration() } as unknown as MigrationContext)).toMatchObject({
+      outcome: "stalled",
+      message:
+        "NodeMigration n1 is of no migration there is; this one begins when it is removed: kubectl delete nodemigration n1",
+    });
+  });
+
+  it.each([
     ["a pair without a way", { source: "calico", target: "calico" }, "there is no way from calico to calico"],
   ] as const)("refuses %s in a line", async (_what, spec, message) => {
     expect(await run(migration(spec))).toEqual({ outcome: "stalled", reason: "NotSupportedYet", message });

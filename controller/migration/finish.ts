@@ -9,7 +9,10 @@ import { selectedNodes } from "../plan.ts";
 import { removeProbes } from "../probes.ts";
 import { spreadPods } from "../spread/engine.ts";
 import type { MigrationContext, Phase, PhaseResult } from "./phase.ts";
+import { directionOf, placeOf, wantedNetwork } from "./places.ts";
 import { conditionsWith } from "./prepare.ts";
+import { restoreCluster } from "./restore.ts";
+import { sweep } from "./sweep.ts";
 
 /** Seconds the final spread may take; what is uneven then stays so. */
 const spreadSeconds = 120;
@@ -22,37 +25,68 @@ export const finishPhase: Phase = {
     if (waiting !== undefined) return waiting;
     await untaint(context);
     await removeProbes(context.scope, context.migration);
-    const { migration, nodes, scope } = context;
-    const done = selectedNodes(migration, nodes).length;
-    const moved = context.nodeMigrations.filter((nm) => nm.status?.step === "Done");
-    const verified = moved.every((nm) => isTrue(nm.status?.conditions, "ConnectivityVerified"));
-    const clean = moved.every(isClean);
-    await context.record({
-      conditions: conditionsWith(migration, scope.now(), [
-        ["NodesMigrated", "True", "NodesMigrated", `${done} of ${done} nodes`],
-        [
-          "ConnectivityVerified",
-          verified ? "True" : "Unknown",
-          verified ? "ConnectivityVerified" : "VerifyOff",
-          verified ? "every node was checked after its switch" : "not checked: spec.verify.enabled is false",
-        ],
-        [
-          "SourceRemoved",
-          clean ? "True" : "False",
-          clean ? "SourceRemoved" : "LeftoversFound",
-          clean
-            ? `nothing of ${migration.spec.source} is left on the nodes; its objects in the API stay, without a pod`
-            : "kubectl get nodemigrations -o yaml names what is left",
-        ],
-      ]),
-    });
-    return {
-      outcome: "finished",
-      reason: "Succeeded",
-      message: `${done} nodes are on ${migration.spec.target}`,
-    };
+    return directionOf(context.migration) === "Forward" ? arrived(context) : returned(context);
   },
 };
+
+async function arrived(context: MigrationContext): Promise<PhaseResult> {
+  const swept = await sweep(context);
+  if ("outcome" in swept) return swept;
+  const { migration, nodes, scope } = context;
+  const done = selectedNodes(migration, nodes).length;
+  const moved = context.nodeMigrations.filter((nm) => nm.status?.step === "Done");
+  const clean = moved.every(isClean) && swept.leftovers.length === 0;
+  await context.record({
+    conditions: conditionsWith(migration, scope.now(), [
+      ["NodesMigrated", "True", "NodesMigrated", `${done} of ${done} nodes`],
+      verifiedCondition(moved),
+      [
+        "SourceRemoved",
+        clean ? "True" : "False",
+        clean ? "SourceRemoved" : "LeftoversFound",
+        clean
+          ? `nothing of ${migration.spec.source} is left on the nodes; its objects in the API stay, without a pod`
+          : (swept.leftovers[0] ?? "kubectl get nodemigrations -o yaml names what is left"),
+      ],
+      ["Reverted", "False", "NodesMigrated", `every node is on ${migration.spec.target}`],
+    ]),
+  });
+  return { outcome: "finished", reason: "Succeeded", message: `${done} nodes are on ${migration.spec.target}` };
+}
+
+/** The last node is back: the API gets back what it was before, too. */
+async function returned(context: MigrationContext): Promise<PhaseResult> {
+  const waiting = await restoreCluster(context);
+  if (waiting !== undefined) return waiting;
+  const swept = await sweep(context);
+  if ("outcome" in swept) return swept;
+  const { migration, nodeMigrations, scope } = context;
+  const { source } = migration.spec;
+  const back = nodeMigrations.filter((nm) => nm.status?.step === "Done");
+  const message = back.length === 0 ? "no node had left it" : `every node is on ${source}`;
+  await context.record({
+    conditions: conditionsWith(context.migration, scope.now(), [
+      ["TargetInstalled", "False", "Reverted", "what was changed in the cluster for the target is as it was before"],
+      ["NodesMigrated", "False", "Reverted", message],
+      ...(back.length === 0 ? [] : [verifiedCondition(back)]),
+      ["SourceRemoved", "False", "SourceKept", `${source} serves the nodes as before`],
+      ["Reverted", "True", "Reverted", message],
+    ]),
+  });
+  return { outcome: "finished", reason: "Reverted", message: `back on ${source}: ${message}` };
+}
+
+function verifiedCondition(nodes: readonly NodeMigration[]): readonly [string, "True" | "Unknown", string, string] {
+  const verified = nodes.every((nm) => isTrue(nm.status?.conditions, "ConnectivityVerified") || turnedEarly(nm));
+  return verified
+    ? ["ConnectivityVerified", "True", "ConnectivityVerified", "every node was checked after its switch"]
+    : ["ConnectivityVerified", "Unknown", "VerifyOff", "not checked: spec.verify.enabled is false"];
+}
+
+/** Turned round before it had left its network: there was nothing to check. */
+function turnedEarly({ status }: NodeMigration): boolean {
+  return status?.steps?.every(({ name }) => name === "Uncordon") ?? false;
+}
 
 function isClean(nodeMigration: NodeMigration): boolean {
   const { status } = nodeMigration;
@@ -65,14 +99,15 @@ function isClean(nodeMigration: NodeMigration): boolean {
  */
 export async function spread(context: MigrationContext): Promise<PhaseResult | undefined> {
   const { migration, nodes, scope } = context;
+  const wanted = directionOf(migration);
   const hosts = new Set(nodes.filter(takesPods).map((node) => node.metadata.name));
-  const moved = context.nodeMigrations.filter((nm) => hosts.has(nm.spec.nodeName));
-  const ends = moved.map((nm) => nm.status?.steps?.find((s) => s.name === "Uncordon")?.completionTime);
-  const lastDone = ends
-    .filter((end) => end !== undefined)
+  const parts = context.nodeMigrations.filter((nm) => hosts.has(nm.spec.nodeName));
+  if (parts.some((nm) => placeOf(nm, wanted) !== "migrated")) return undefined;
+  const lastDone = parts
+    .flatMap((nm) => nm.status?.steps?.find((s) => s.name === "Uncordon")?.completionTime ?? [])
     .sort()
     .at(-1);
-  if (lastDone === undefined || ends.includes(undefined)) return undefined;
+  if (lastDone === undefined) return undefined;
   const outcome = await spreadPods({
     client: scope.client,
     look: () => clusterView(scope),
@@ -80,7 +115,7 @@ export async function spread(context: MigrationContext): Promise<PhaseResult | u
     policy: drainPolicy(migration.spec.drain),
     clock: scope.clock,
     nodes: () => scope.stores.nodes.list(),
-    network: migration.spec.target,
+    network: wantedNetwork(migration),
     startedAtMs: Date.parse(lastDone),
     disturbedSinceMs: Date.parse(migration.status?.startTime ?? migration.metadata.creationTimestamp ?? ""),
     timeoutSeconds: spreadSeconds,

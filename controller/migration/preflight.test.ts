@@ -111,7 +111,7 @@ describe("a blocked preflight", () => {
   it("stays Stalled with what was found while nodes are looked at again", async () => {
     const { context, scope, run } = blockedCluster();
     await run();
-    scope.looks.clear();
+    scope.looks.forget("uid-m preflight");
     context.nodes = [node("n2")];
     scope.client.create = async (_: unknown, object: unknown) => object as never;
 

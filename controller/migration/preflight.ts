@@ -43,15 +43,14 @@ function blocked(message: string, afterSeconds = recheckSeconds): PhaseResult {
 /** What the last look said of this very spec, and for how long it stands; then what nodes said of themselves is dropped, too. */
 async function standingBlock(context: MigrationContext): Promise<{ message: string; forSeconds: number } | undefined> {
   const { metadata, status } = context.migration;
-  const { clock, looks } = context.scope;
+  const { looks } = context.scope;
   const said = status?.conditions?.find((c) => c.type === "PreflightPassed" && c.status === "False");
   if (said === undefined || said.observedGeneration !== metadata.generation) return undefined;
   const uid = metadata.uid ?? "";
-  const lookedAtMs = looks.get(uid);
-  if (lookedAtMs === undefined) return { message: said.message, forSeconds: 0 };
-  const forSeconds = recheckSeconds - (clock.monotonicMs() - lookedAtMs) / 1000;
+  const forSeconds = looks.dueInSeconds(`${uid} preflight`, recheckSeconds);
+  if (forSeconds === undefined) return { message: said.message, forSeconds: 0 };
   if (forSeconds > 0) return { message: said.message, forSeconds };
-  looks.delete(uid);
+  looks.forget(`${uid} preflight`);
   await removeEndedPods(context.scope, uid);
   // Looked at again when their end is seen.
   return { message: said.message, forSeconds: 1 };
@@ -110,7 +109,7 @@ async function judge(context: MigrationContext, hosts: Record<string, HostFacts>
     await context.record({
       conditions: preflightCondition(migration, "False", "PreflightBlocked", message, scope.now()),
     });
-    scope.looks.set(migration.metadata.uid ?? "", scope.clock.monotonicMs());
+    scope.looks.note(`${migration.metadata.uid ?? ""} preflight`);
     return blocked(message);
   }
   const facts = verdict.source;

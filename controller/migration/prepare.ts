@@ -1,29 +1,33 @@
-import type { CniMigration } from "../../crds/index.ts";
+import type { CniMigration, NodeMigration } from "../../crds/index.ts";
 import { apiVersion, finalizer, networkLabel } from "../../crds/names.ts";
-import { setCondition } from "../../kube/conditions.ts";
+import { isTrue, setCondition } from "../../kube/conditions.ts";
 import { isApiError } from "../../kube/errors.ts";
 import type { Condition, Node } from "../../kube/objects.ts";
 import { daemonSets, nodeMigrations, nodes as nodeResource } from "../../kube/resources.ts";
-import type { ApiChange, NetworkFacts } from "../../networks/contract.ts";
+import type { NetworkFacts, RecordedChange } from "../../networks/contract.ts";
 import { networkById } from "../../networks/index.ts";
 import { planNode } from "../../networks/nodes.ts";
 import { gatherSnapshot } from "../../networks/snapshot.ts";
+import { beforeOf } from "../before.ts";
 import { ensureNodeChanges, pendingChanges } from "../changes.ts";
 import { hold } from "../finalize.ts";
 import { guarded, taintPatch } from "../nodes.ts";
 import { namedAgents, planContext, selectedNodes, sourceOverrides } from "../plan.ts";
-import { ensureServer } from "../probes.ts";
+import type { Scope } from "../scope.ts";
 import { ownerOf } from "../tasks.ts";
 import { type MigrationContext, next, type Phase, type PhaseResult } from "./phase.ts";
+import { byNode, directionOf, participants, placeOf } from "./places.ts";
 
 /**
  * Makes both networks known to each other before a node moves: labels, the source's DaemonSets bound to their nodes, the
  * target's cluster-wide objects, then each node's own. A node has its NodeMigration once it is prepared, so a node that
  * joins later is prepared by the same pass.
+ * On the way back only nodes that join meanwhile are prepared: those still on the target have to find them.
  */
 export const preparePhase: Phase = {
   name: "Prepare",
   async run(context) {
+    if (directionOf(context.migration) === "Revert" && !isPrepared(context.migration)) return next;
     context.migration = await hold(context.scope, context.migration);
     await labelNodes(context);
     await forgetReplaced(context);
@@ -33,29 +37,49 @@ export const preparePhase: Phase = {
   },
 };
 
-/** Steps in which a node takes pods again. */
-const leaves = new Set(["Uncordon", "Done"]);
+/** Seconds until our taint is put again on a node that still waits and has lost it. */
+const taintAgainSeconds = 600;
 
 /** Every node says which network it is on; those to be moved take new pods last, so that a pod moves about once. */
 async function labelNodes({ migration, nodes, scope, nodeMigrations: existing }: MigrationContext): Promise<void> {
-  const source = migration.spec.source;
+  const source = networkById(migration.spec.source);
   const target = networkById(migration.spec.target);
-  const selected = new Set(selectedNodes(migration, nodes).map((n) => n.metadata.name));
-  const moved = new Set(
-    existing.filter((nm) => leaves.has(nm.status?.step ?? "Pending")).map((nm) => nm.spec.nodeName),
-  );
+  const taking = new Set(participants(migration, nodes, existing));
+  const partOf = byNode(existing);
+  const plan = planContext(migration, nodes);
   for (const node of nodes) {
-    const labels = { [networkLabel]: source, ...target.nodeLabels("out") };
-    const unlabelled = node.metadata.labels?.[networkLabel] === undefined;
     const name = node.metadata.name;
-    const taint = selected.has(name) && !moved.has(name) ? taintPatch(node, true) : undefined;
-    if (!unlabelled && taint === undefined) continue;
+    // One that has begun and lost its label is not on the source any more: that is for a person to see (drift.ts).
+    const part = partOf(node);
+    const isOnSource = part === undefined || placeOf(part, "Revert") === "migrated";
+    const labels =
+      isOnSource && node.metadata.labels?.[networkLabel] === undefined
+        ? { [networkLabel]: source.id, ...source.nodeLabels("in"), ...target.nodeLabels("out") }
+        : {};
+    // The label lets the source's agent in.
+    if (Object.keys(labels).length > 0)
+      await ensureNodeChanges(scope.client, source.nodeObjects(plan, planNode(node), "in"));
+    // The source's annotations are its agent's own, before and after.
+    const annotations = beforeOf(node, [{ ...source, nodeAnnotations: [] }, target]);
+    // Somebody who takes it away has it so for a while: it is a help, not worth a quarrel.
+    const tainted = `${node.metadata.uid} taint ${directionOf(migration)}`;
+    const isDue = (scope.looks.dueInSeconds(tainted, taintAgainSeconds) ?? 0) <= 0;
+    const taint = isDue && taking.has(node) && waits(migration, part) ? taintPatch(node, true) : undefined;
+    if (taint !== undefined) scope.looks.note(tainted);
+    if (Object.keys({ ...labels, ...annotations }).length === 0 && taint === undefined) continue;
     const patch = guarded(node, {
-      ...(unlabelled ? { metadata: { labels } } : {}),
+      metadata: { labels, annotations },
       ...(taint === undefined ? {} : { spec: taint.spec }),
     });
     scope.stores.nodes.put(await scope.client.patch(nodeResource, { name }, patch));
   }
+}
+
+/** Whether pods would be moved once more from the node. */
+function waits(migration: CniMigration, part: NodeMigration | undefined): boolean {
+  const wanted = directionOf(migration);
+  if (part === undefined) return wanted === "Forward";
+  return placeOf(part, wanted) !== "migrated" && part.status?.step !== "Uncordon";
 }
 
 /** A node made anew under the name of one that is done, or has not begun, has all before it again. */
@@ -73,10 +97,13 @@ async function forgetReplaced({ nodes, nodeMigrations: existing, scope }: Migrat
 /** Done once: how each change is taken back is in status.undo before the first one is made. */
 async function prepareCluster(context: MigrationContext): Promise<PhaseResult | undefined> {
   const { migration, nodes, scope } = context;
-  if (hasCondition(migration, "NodesMigrated")) return undefined;
+  if (isPrepared(migration)) return undefined;
   const plan = planContext(migration, nodes);
   const target = networkById(migration.spec.target);
-  const changes = [...target.prepare(plan), ...bindSource(plan.source)];
+  const source = networkById(migration.spec.source);
+  // Before any object of the target: what the source's agents must not follow.
+  for (const node of nodes) await ensureNodeChanges(scope.client, source.nodeObjects(plan, planNode(node), "in"));
+  const changes = [...source.reserve(plan), ...target.prepare(plan), ...bindSource(plan.source)];
   const pending = await pendingChanges(scope.client, changes);
   const known = context.migration.status?.undo ?? [];
   const fresh = pending.filter(
@@ -88,6 +115,9 @@ async function prepareCluster(context: MigrationContext): Promise<PhaseResult | 
       startTime: migration.status?.startTime ?? scope.now().toISOString(),
     });
   for (const change of pending) await change.perform();
+  // Nodes that took part before: what was made for them went when they had all come back.
+  const again = await prepareEach(context, context.nodeMigrations.length > 0 ? nodes : []);
+  if (again.length > 0) return notUp(again, source.id);
   const message = `${target.displayName} is installed and bound to nodes labelled ${networkLabel}=${target.id}`;
   await context.record({
     startTime: context.migration.status?.startTime ?? scope.now().toISOString(),
@@ -103,7 +133,7 @@ async function prepareCluster(context: MigrationContext): Promise<PhaseResult | 
  * The source stays on nodes that carry its label. OnDelete goes with it in one write: the changed template must restart
  * nothing, it only lets the agent's pods leave nodes that no longer match.
  */
-function bindSource(source: NetworkFacts): ApiChange[] {
+function bindSource(source: NetworkFacts): RecordedChange[] {
   return source.agent.daemonSets.map((name) => ({
     change: "merge",
     resource: daemonSets,
@@ -127,36 +157,59 @@ async function prepareNodes(context: MigrationContext): Promise<PhaseResult> {
   const selected = selectedNodes(migration, nodes);
   const fresh = selected.filter((node) => !prepared.has(node.metadata.name));
   if (fresh.length === 0) return next;
-  const { uid = "" } = migration.metadata;
-  const lookedMs = scope.clock.monotonicMs();
   // Nodes that are not up yet are looked at again after a while, not at each event of the cluster.
-  if (lookedMs - (scope.lookedForNodesMs.get(uid) ?? Number.NEGATIVE_INFINITY) < lookAgainSeconds * 1000)
+  if ((secondsToNextLook(scope, migration) ?? 0) > 0)
     return context.nodeMigrations.length > 0
       ? next
       : notUp(
           fresh.map((node) => node.metadata.name),
           migration.spec.source,
         );
-  const facts = await sourceFacts(context);
-  const target = networkById(migration.spec.target);
-  const missing: string[] = [];
-  for (const node of [...nodes.filter((n) => !selected.includes(n)), ...fresh]) {
-    const { name } = node.metadata;
-    if (facts?.vteps[name] === undefined) missing.push(name);
-    else {
-      const plan = { ...planContext(migration, nodes, facts.vteps), source: facts };
-      await ensureNodeChanges(scope.client, target.prepareNode(plan, planNode(node)));
-      if (fresh.includes(node)) await addNode(context, node);
-    }
-  }
-  if (missing.length > 0) scope.lookedForNodesMs.set(uid, lookedMs);
+  const missing = await prepareEach(context, [...nodes.filter((n) => !selected.includes(n)), ...fresh], (node) =>
+    fresh.includes(node) ? addNode(context, node) : undefined,
+  );
+  if (missing.length > 0) scope.looks.note(nodesKey(migration));
+  else scope.looks.forget(nodesKey(migration));
   return missing.length === 0 || context.nodeMigrations.length > 0 ? next : notUp(missing, migration.spec.source);
+}
 
-  async function sourceFacts({ nodes }: MigrationContext): Promise<NetworkFacts | undefined> {
-    const snapshot = await gatherSnapshot(scope.client, { agents: namedAgents(migration.spec) });
-    const found = networkById(migration.spec.source).detect(snapshot, sourceOverrides(migration.spec));
-    return found.state === "found" ? { ...planContext(migration, nodes).source, vteps: found.facts.vteps } : undefined;
+function nodesKey({ metadata }: CniMigration): string {
+  return `${metadata.uid ?? ""} nodes`;
+}
+
+/** When nodes without the source are to be looked for again; undefined when there are none. */
+export function secondsToNextLook(scope: Scope, migration: CniMigration): number | undefined {
+  return scope.looks.dueInSeconds(nodesKey(migration), lookAgainSeconds);
+}
+
+/** Makes the target's objects of each of these nodes; gives the names of those on which the source is not up yet. */
+async function prepareEach(
+  { migration, nodes, scope }: MigrationContext,
+  these: readonly Node[],
+  then?: (node: Node) => Promise<void> | undefined,
+): Promise<string[]> {
+  if (these.length === 0) return [];
+  const snapshot = await gatherSnapshot(scope.client, { agents: namedAgents(migration.spec) });
+  const source = networkById(migration.spec.source);
+  const target = networkById(migration.spec.target);
+  const found = source.detect(snapshot, sourceOverrides(migration.spec));
+  const vteps = found.state === "found" ? found.facts.vteps : {};
+  const plan = planContext(migration, nodes, vteps);
+  const missing: string[] = [];
+  for (const node of these) {
+    const { name } = node.metadata;
+    const planned = planNode(node);
+    await ensureNodeChanges(scope.client, source.nodeObjects(plan, planned, "in"));
+    // Its agent may need addresses of its own to come up.
+    await ensureNodeChanges(scope.client, source.reserveNode(plan, planned));
+    if (vteps[name] === undefined) {
+      missing.push(name);
+      continue;
+    }
+    await ensureNodeChanges(scope.client, target.prepareNode(plan, planned));
+    await then?.(node);
   }
+  return missing;
 }
 
 /** Seconds between two looks for nodes on which the source is not up. */
@@ -173,10 +226,8 @@ function notUp(names: readonly string[], source: string): PhaseResult {
   };
 }
 
-/** The node takes part from here on. */
+/** The node takes part from here on; it is on the source. */
 async function addNode({ migration, scope }: MigrationContext, node: Node): Promise<void> {
-  if (migration.spec.verify?.enabled !== false)
-    await ensureServer(scope, migration, node.metadata.name, migration.spec.source);
   const { name, uid } = node.metadata;
   try {
     const made = await scope.client.create(nodeMigrations, {
@@ -187,7 +238,7 @@ async function addNode({ migration, scope }: MigrationContext, node: Node): Prom
         migrationName: migration.metadata.name,
         nodeName: name,
         nodeUID: uid ?? "",
-        direction: migration.spec.direction ?? "Forward",
+        direction: "Forward",
       },
     });
     scope.stores.nodeMigrations.put(made);
@@ -197,8 +248,9 @@ async function addNode({ migration, scope }: MigrationContext, node: Node): Prom
   }
 }
 
-function hasCondition(migration: CniMigration, type: string): boolean {
-  return migration.status?.conditions?.some((c) => c.type === type) ?? false;
+/** Whether the cluster knows both networks; no more when a revert has put everything back. */
+export function isPrepared({ status }: CniMigration): boolean {
+  return isTrue(status?.conditions, "TargetInstalled");
 }
 
 /** Conditions after setting a few: [type, status, reason, message]. */

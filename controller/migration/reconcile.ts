@@ -6,18 +6,21 @@ import { patchStatus } from "../../kube/status.ts";
 import type { MigrationError } from "../errors.ts";
 import { releaseMigration } from "../finalize.ts";
 import { asMigrationError } from "../node/reconcile.ts";
-import { selectedNodes } from "../plan.ts";
 import type { Scope } from "../scope.ts";
-import { claim } from "./claim.ts";
+import { claim, isFinalized, isOver } from "./claim.ts";
 import { finishPhase } from "./finish.ts";
 import type { MigrationContext, Phase, PhaseResult } from "./phase.ts";
+import { type Direction, directionOf, participants } from "./places.ts";
 import { preflightPhase } from "./preflight.ts";
-import { conditionsWith, preparePhase } from "./prepare.ts";
+import { conditionsWith, preparePhase, secondsToNextLook } from "./prepare.ts";
 import { countNodes, rolloutPhase } from "./rollout.ts";
 import { targetPhase } from "./target.ts";
 
 /** The whole of a migration, in order. A phase that holds is passed over at every pass. */
-const phases: readonly Phase[] = [claim, preflightPhase, targetPhase, preparePhase, rolloutPhase, finishPhase];
+const ways: Record<Direction, readonly Phase[]> = {
+  Forward: [claim, preflightPhase, targetPhase, preparePhase, rolloutPhase, finishPhase],
+  Revert: [claim, preparePhase, rolloutPhase, finishPhase],
+};
 
 /** Carries one migration as far as it goes now. Guarded writes only; a conflict means: look again. */
 export async function reconcileMigration(scope: Scope, name: string): Promise<{ afterSeconds: number } | undefined> {
@@ -29,13 +32,18 @@ export async function reconcileMigration(scope: Scope, name: string): Promise<{ 
     if (isFinished(context)) return;
     const result = await runPhases(context);
     await conclude(context, result);
-    return "afterSeconds" in result && result.afterSeconds !== undefined
-      ? { afterSeconds: result.afterSeconds }
-      : undefined;
+    return nextLook(result, secondsToNextLook(scope, migration));
   } catch (error) {
     if (isConflict(error)) return { afterSeconds: 0.2 };
     throw error;
   }
+}
+
+/** The earlier of what the pass asks for and of what nodes that are not up yet need. */
+function nextLook(result: PhaseResult, nodesInSeconds: number | undefined): { afterSeconds: number } | undefined {
+  const asked = "afterSeconds" in result ? result.afterSeconds : undefined;
+  const wishes = [asked, nodesInSeconds].filter((seconds) => seconds !== undefined);
+  return wishes.length === 0 ? undefined : { afterSeconds: Math.max(0.1, Math.min(...wishes)) };
 }
 
 function contextOf(scope: Scope, migration: CniMigration): MigrationContext {
@@ -59,14 +67,15 @@ function contextOf(scope: Scope, migration: CniMigration): MigrationContext {
 
 /** Nothing to do until the spec changes or a node comes that is to be moved. */
 function isFinished({ migration, nodes, nodeMigrations }: MigrationContext): boolean {
-  if (!isTrue(migration.status?.conditions, "Succeeded")) return false;
-  if (migration.status?.observedGeneration !== migration.metadata.generation) return false;
-  const selected = selectedNodes(migration, nodes);
-  return selected.length === countNodes(selected, nodes, nodeMigrations).migrated;
+  const wanted = directionOf(migration);
+  if (isFinalized(migration) && wanted === "Forward") return true;
+  if (!isTrue(migration.status?.conditions, "Succeeded") || !isOver(migration)) return false;
+  const taking = participants(migration, nodes, nodeMigrations);
+  return taking.length === countNodes(taking, nodes, nodeMigrations, wanted).migrated;
 }
 
 async function runPhases(context: MigrationContext): Promise<PhaseResult> {
-  for (const phase of phases) {
+  for (const phase of ways[directionOf(context.migration)]) {
     try {
       const result = await phase.run(context);
       if (result.outcome !== "next") return result;
@@ -103,8 +112,8 @@ export function statusOf(
 ): Partial<NonNullable<CniMigration["status"]>> {
   if (result.outcome === "next") return {};
   const now = scope.now();
-  const selected = selectedNodes(migration, nodes);
-  const counts = countNodes(selected, nodes, nodeMigrations);
+  const taking = participants(migration, nodes, nodeMigrations);
+  const counts = countNodes(taking, nodes, nodeMigrations, directionOf(migration));
   const { reason, message } = result;
   const conditions = {
     wait: [
@@ -118,16 +127,16 @@ export function statusOf(
       ["Succeeded", "False", reason, message],
     ],
     finished: [
-      ["Stalled", "False", "Succeeded", ""],
-      ["Reconciling", "False", "Succeeded", ""],
+      ["Stalled", "False", reason, ""],
+      ["Reconciling", "False", reason, ""],
       ["Succeeded", "True", reason, message],
     ],
   } as const;
   return {
     observedGeneration: migration.metadata.generation ?? 0,
     nodes: counts,
-    progress: `${counts.migrated}/${selected.length}`,
-    summary: result.outcome === "wait" ? result.summary : result.outcome === "stalled" ? "Stalled" : "Succeeded",
+    progress: `${counts.migrated}/${taking.length}`,
+    summary: result.outcome === "wait" ? result.summary : result.outcome === "stalled" ? "Stalled" : reason,
     message,
     ...(result.outcome === "finished" ? { completionTime: endOf(migration) ?? now.toISOString() } : {}),
     conditions: conditionsWith(migration, now, conditions[result.outcome]),

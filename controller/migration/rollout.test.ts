@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
-import type { NodeMigration } from "../../crds/index.ts";
+import type { NodeMigration, StepName } from "../../crds/index.ts";
 import { migration, node, nodeMigration, testScope } from "../testing.ts";
 import type { MigrationContext } from "./phase.ts";
+import type { Direction } from "./places.ts";
 import { admit, countNodes, rolloutPhase } from "./rollout.ts";
 
 const n1 = node("n1", { labels: { "node-role.kubernetes.io/control-plane": "" } });
@@ -65,7 +66,7 @@ describe("countNodes", () => {
       counts(4, 3, 1, 0, 0, 0),
     ],
   ])("%s", (_title, { nodes = four, selected = nodes, parts }, expected) => {
-    const found = countNodes(selected, nodes, parts);
+    const found = countNodes(selected, nodes, parts, "Forward");
     const { total, ...places } = found;
 
     expect(found).toEqual(expected);
@@ -82,6 +83,11 @@ describe("admit", () => {
     nodeOrder: [] as string[],
     limit: 1,
     pauseAfter: undefined as number | undefined,
+    wanted: "Forward" as Direction,
+  };
+  const back = (name: string, step: StepName) => {
+    const nm = at(name, step, { status: { step, direction: "Revert" } });
+    return { ...nm, spec: { ...nm.spec, direction: "Revert" as const } };
   };
 
   it.each<[string, Partial<typeof base>, string]>([
@@ -111,6 +117,26 @@ describe("admit", () => {
       "none when the batch was made smaller than what is moved",
       { limit: 1, nodeMigrations: withSteps({ n2: at("n2", "Drain"), n3: at("n3", "Drain") }) },
       "",
+    ],
+    [
+      "on the way back, those that are on the target",
+      { wanted: "Revert", limit: 4, nodeMigrations: withSteps({ n2: at("n2", "Done"), n4: at("n4", "Done") }) },
+      "n2 n4",
+    ],
+    [
+      "on the way back, one beside another only as the batch allows",
+      { wanted: "Revert", nodeMigrations: withSteps({ n2: at("n2", "Done"), n3: at("n3", "Drain") }) },
+      "",
+    ],
+    [
+      "on the way back, none that is back",
+      { wanted: "Revert", limit: 4, nodeMigrations: withSteps({ n2: back("n2", "Done"), n3: at("n3", "Done") }) },
+      "n3",
+    ],
+    [
+      "forward again, those that had come back and those that had not begun",
+      { limit: 4, nodeMigrations: withSteps({ n2: back("n2", "Done"), n3: at("n3", "Done") }) },
+      "n2 n4 n1",
     ],
   ])("lets begin %s", (_title, change, expected) => {
     const names = admit({ ...base, ...change }).map((nm) => nm.metadata.name);

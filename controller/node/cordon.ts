@@ -30,7 +30,10 @@ export async function uncordon(context: NodeContext): Promise<StepResult> {
   if (taint !== undefined) node = await scope.client.patch(nodes, { name: node.metadata.name }, taint);
   scope.stores.nodes.put(node);
   await removeEndedPods(scope, uid);
-  return node.spec?.unschedulable === true
-    ? done("Uncordoned", "stays cordoned: it was so before the migration")
-    : done("Uncordoned", "schedulable again");
+  if (node.spec?.unschedulable !== true) return done("Uncordoned", "schedulable again");
+  if (context.nodeMigration.status?.cordonedByUs === false)
+    return done("Uncordoned", "stays cordoned: it was so before the migration");
+  // Without our mark the cordon is somebody else's by now.
+  await context.record({ cordonedByUs: false });
+  return done("Uncordoned", "stays cordoned: somebody has made the cordon theirs");
 }

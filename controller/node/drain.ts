@@ -2,21 +2,32 @@ import type { Pod } from "../../kube/objects.ts";
 import type { ClusterView } from "../drain/cluster.ts";
 import { type DrainOutcome, drainNode, recycle } from "../drain/engine.ts";
 import { drainPolicy } from "../drain/policy.ts";
-import { removeServer } from "../probes.ts";
+import { removeServers } from "../probes.ts";
 import type { Scope } from "../scope.ts";
 import { done, type NodeContext, type StepResult } from "./context.ts";
+import { giveBack, keepCordoned } from "./cordoning.ts";
 import { startProbes } from "./verify.ts";
 
-/** Moves the node's pods elsewhere, one Ready replica of an owner at a time. */
+/**
+ * Moves the node's pods elsewhere, one Ready replica of an owner at a time. One that cannot be ended leaves the node open
+ * again: it is as it was, but for the pods that have moved.
+ */
 export async function drain(context: NodeContext): Promise<StepResult> {
+  const lost = await keepCordoned(context);
+  if (lost !== undefined) return lost;
   const outcome = await drainNode(sweepInput(context));
+  if (outcome.state === "stuck" && outcome.error.kind !== "wait") await giveBack(context);
   return resultOf(outcome, "Drained", "no pod that has to move is left");
 }
 
 /** After the switch: pods that were on the node before it are made anew, DaemonSets' included. */
 export async function recyclePods(context: NodeContext): Promise<StepResult> {
-  const { scope, migration, node, from } = context;
-  await removeServer(scope, migration, node.metadata.name, from.id);
+  const { scope, migration, nodeMigration } = context;
+  const before = nodeMigration.status?.recycle ?? [];
+  await removeServers(
+    scope,
+    before.map(({ uid }) => uid),
+  );
   if (migration.spec.verify?.enabled !== false) await startProbes(context);
   const result = await recyclePass(context);
   // Once all are on their way out, only the node's return to work has to wait for their end.

@@ -9,10 +9,14 @@ import { networkById } from "../../networks/index.ts";
 import { planNode } from "../../networks/nodes.ts";
 import { MigrationError } from "../errors.ts";
 import { releaseNode } from "../finalize.ts";
+import { driftError } from "../migration/drift.ts";
+import { directionOf, walked } from "../migration/places.ts";
 import { planContext } from "../plan.ts";
 import type { Scope } from "../scope.ts";
 import type { NodeContext, NodeStatus, NodeStep, StepResult } from "./context.ts";
+import { settleContradiction } from "./contradiction.ts";
 import { nextStep, stepByName } from "./steps.ts";
+import { turnRound } from "./turn.ts";
 import { type Outcome, outcomeOf, statusAfter, statusForRetry } from "./view.ts";
 
 /** Seconds after which a waiting step is looked at again even when no event came: events are the rule, this the net. */
@@ -33,11 +37,28 @@ export async function reconcileNode(scope: Scope, name: string): Promise<{ after
   const nodeMigration = scope.stores.nodeMigrations.get({ name });
   if (nodeMigration !== undefined && (await releaseNode(scope, nodeMigration))) return;
   for (;;) {
+    const turning = await turn(scope, name);
+    if (turning !== undefined && turning !== "turned") return turning;
     const seen = observe(scope, name);
     if (seen === undefined) return;
     const result = await perform(scope, seen);
     if (result === "again") continue;
     return result === undefined ? undefined : { afterSeconds: result.afterSeconds };
+  }
+}
+
+/** Only the migration says which way its nodes go: what a hand has set on a NodeMigration moves nothing. */
+async function turn(scope: Scope, name: string): Promise<"turned" | { afterSeconds: number } | undefined> {
+  const nodeMigration = scope.stores.nodeMigrations.get({ name });
+  const migration = scope.stores.migrations.get({ name: nodeMigration?.spec.migrationName ?? "" });
+  if (nodeMigration === undefined || migration === undefined || !ownedBy(nodeMigration, migration)) return undefined;
+  if (migration.metadata.deletionTimestamp !== undefined) return undefined;
+  if ((nodeMigration.spec.direction ?? "Forward") !== directionOf(migration)) return undefined;
+  try {
+    return await turnRound(scope, nodeMigration);
+  } catch (error) {
+    if (isConflict(error)) return { afterSeconds: 0.2 };
+    throw error;
   }
 }
 
@@ -92,9 +113,10 @@ async function perform(scope: Scope, seen: Seen): Promise<"again" | { afterSecon
   let afterSeconds = safetyNetSeconds;
   try {
     checkNode(seen);
+    if ((await settleContradiction(context)) === "moved") return "again";
     const result = await step.run(context);
     status = result.status ?? {};
-    outcome = outcomeOfResult(seen.migration, step, result, context, scope.now());
+    outcome = await heldByDrift(scope, seen, outcomeOfResult(seen.migration, step, result, context, scope.now()));
     if (result.outcome === "wait" && result.afterSeconds !== undefined) afterSeconds = result.afterSeconds;
   } catch (error) {
     if (isConflict(error)) return { afterSeconds: 0.2 };
@@ -113,7 +135,7 @@ async function perform(scope: Scope, seen: Seen): Promise<"again" | { afterSecon
 function contextOf(scope: Scope, seen: Seen): NodeContext {
   const { migration, nodeMigration, node, step } = seen;
   const plan = planContext(migration, scope.stores.nodes.list());
-  const forward = nodeMigration.spec.direction === "Forward";
+  const forward = walked(nodeMigration) === "Forward";
   const source = networkById(migration.spec.source);
   const target = networkById(migration.spec.target);
   const startTime = nodeMigration.status?.steps?.findLast((s) => s.name === step.name)?.startTime;
@@ -190,6 +212,13 @@ function outcomeOfResult(
       message: `paused before ${next}; kubectl cni-migrate resume ${migration.metadata.name}`,
     };
   return { kind: "done", reason, message, next };
+}
+
+/** No node goes on to what disturbs it while somebody has changed what the switch relies on. */
+async function heldByDrift(scope: Scope, { migration }: Seen, outcome: Outcome): Promise<Outcome> {
+  if (outcome.kind !== "done" || stepByName(outcome.next)?.disruptive !== true) return outcome;
+  const drift = await driftError(scope, migration);
+  return drift === undefined ? outcome : { kind: "wait", reason: drift.reason, message: drift.text };
 }
 
 async function conclude(

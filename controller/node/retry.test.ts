@@ -52,7 +52,7 @@ describe("retry of a stalled node", () => {
       JSON.stringify({ uid: "uid-nm-n1", resourceVersion: "6", annotations: { [retryAnnotation]: null } }),
       "status",
     ]);
-    expect(status).toMatchObject({ step: "Drain", attempts: 1, summary: "Stalled" });
+    expect(status).toMatchObject({ step: "Cordon", attempts: 1, summary: "Stalled" });
     expect(annotations).toEqual({});
   });
 

@@ -3,8 +3,11 @@ import { networkLabel } from "../../crds/names.ts";
 import { hasLabels } from "../../kube/labels.ts";
 import type { Node, Pod } from "../../kube/objects.ts";
 import { nodes } from "../../kube/resources.ts";
+import { footprintOf, onlyOf } from "../../networks/footprints.ts";
 import type { HostOp } from "../../networks/host-ops.ts";
 import { handOver } from "../../networks/overlays.ts";
+import { ensureNodeChanges } from "../changes.ts";
+import { walked } from "../migration/places.ts";
 import { labelPatch } from "../nodes.ts";
 import { ensureTask, ownerOf, type TaskRequest, type TaskState, taskPodName } from "../tasks.ts";
 import { done, type NodeContext, type StepResult, wait } from "./context.ts";
@@ -65,6 +68,7 @@ export async function joinTarget(context: NodeContext): Promise<StepResult> {
     { op: "removeFile", path: holdOp(context.cniConfDir).path },
   ]);
   await arm(context, "JoinTarget", request);
+  await exchangeObjects(context);
   await setLabels(context, { [networkLabel]: to.id, ...to.nodeLabels("in") });
   const task = await ensureTask(scope, request);
   if (task.state === "running")
@@ -72,10 +76,22 @@ export async function joinTarget(context: NodeContext): Promise<StepResult> {
   return done("Switched", `${to.displayName} serves the node`, { evidence: withChanges(context, task) });
 }
 
-/** Removes what the old network left on the node, then reads the node again. */
+/** What a node has in the API for one network only: exchanged before the agent that goes by it can start. */
+async function exchangeObjects({ from, to, plan, planNode, node, scope }: NodeContext): Promise<void> {
+  if (node.metadata.labels?.[networkLabel] === to.id) return;
+  const changes = [...from.nodeObjects(plan, planNode, "out"), ...to.nodeObjects(plan, planNode, "in")];
+  await ensureNodeChanges(scope.client, changes);
+}
+
+/**
+ * Removes what the old network left on the node, then reads the node again. What leads to nodes still on that network stays until
+ * the end (migration/sweep.ts).
+ */
 export async function cleanUp(context: NodeContext): Promise<StepResult> {
-  const { from, plan, scope } = context;
-  const footprint = from.footprint({ ...context, overlay: plan.overlay });
+  const { from, to, plan, scope } = context;
+  const facts = { ...context, overlay: plan.overlay };
+  const left = onlyOf(from.footprint(facts), to.footprint(facts));
+  const footprint = onlyOf(left, footprintOf(from.id, from.lingers(facts)));
   const request = nodeTask(context, "cleanup", 120, [
     { op: "removeFootprint", footprint },
     { op: "scanFootprint", footprint },
@@ -140,7 +156,7 @@ function nodeTask(context: NodeContext, task: string, deadlineSeconds: number, o
 
 /** Tells forward from revert and one retry from the next, so that each has pods of its own. */
 function attemptOf(nodeMigration: NodeMigration): string {
-  return `${nodeMigration.spec.direction}-${nodeMigration.status?.attempts ?? 0}`;
+  return `${walked(nodeMigration)}-${nodeMigration.status?.attempts ?? 0}`;
 }
 
 /** Intent before effect: the task stands in status before its pod is made. */

@@ -2,9 +2,11 @@ import { probePort, systemNamespace } from "../../crds/names.ts";
 import { isApiError } from "../../kube/errors.ts";
 import type { Pod } from "../../kube/objects.ts";
 import { pods } from "../../kube/resources.ts";
+import { familiesOf, mtuOf } from "../../networks/overlays.ts";
 import { durationSeconds } from "../drain/policy.ts";
 import { MigrationError } from "../errors.ts";
 import { nodePart, shortHash } from "../hash.ts";
+import { walked } from "../migration/places.ts";
 import { oneShotProbePod, parseProbeReport } from "../probe/pods.ts";
 import type { ProbeCheck, ProbePeer, ProbeSpec } from "../probe/spec.ts";
 import { ensureServer, peersOf, probeToken, serviceCheck } from "../probes.ts";
@@ -44,14 +46,19 @@ export async function verify(context: NodeContext): Promise<StepResult> {
 export async function startProbes(context: NodeContext): Promise<{ pod: Pod | undefined; host: Pod | undefined }> {
   const { scope, migration, node, to } = context;
   const peers = peersOf(scope, node);
-  const nodeIP = context.planNode.internalIPs[0] ?? "";
-  const self: ProbePeer = { node: node.metadata.name, podIP: nodeIP, nodeIP, onNode: true };
+  const own = [context.planNode.internalIPs[0] ?? "", nodeIP6(context) ?? []].flat();
+  const self = own.map((ip): ProbePeer => ({ node: node.metadata.name, podIP: ip, nodeIP: ip, onNode: true }));
   const [pod, host] = await Promise.all([
-    ensureProbe(context, "pod", [...peers, self]),
+    ensureProbe(context, "pod", [...peers, ...self]),
     ensureProbe(context, "node", peers),
     ensureServer(scope, migration, node.metadata.name, to.id),
   ]);
   return { pod, host };
+}
+
+/** The node's IPv6 address where pods have IPv6 addresses too. */
+function nodeIP6({ plan, planNode }: NodeContext): string | undefined {
+  return familiesOf(plan.overlay).includes(6) ? planNode.internalIPs.find((ip) => ip.includes(":")) : undefined;
 }
 
 /** The probe's checks; undefined while it runs. A probe that cannot say anything is an error of its own. */
@@ -87,9 +94,11 @@ async function startProbe(
   const { scope, migration, plan, node, planNode } = context;
   const service = serviceCheck(scope);
   const external = migration.spec.verify?.externalTarget;
+  const ipv6 = nodeIP6(context);
   const spec: ProbeSpec = {
     node: node.metadata.name,
     nodeIP: planNode.internalIPs[0] ?? "",
+    ...(ipv6 === undefined ? {} : { nodeIP6: ipv6, mtu6: mtuOf(plan.overlay, 6) }),
     network,
     peers,
     port: probePort,
@@ -119,7 +128,7 @@ async function startProbe(
 }
 
 function probeName({ nodeMigration, node, uid }: NodeContext, network: string): string {
-  const attempt = `${uid}/${nodeMigration.spec.direction}/${nodeMigration.status?.attempts ?? 0}`;
+  const attempt = `${uid}/${walked(nodeMigration)}/${nodeMigration.status?.attempts ?? 0}`;
   return `verify-${network}-${nodePart(node.metadata.name, 40)}-${shortHash(attempt)}`;
 }
 

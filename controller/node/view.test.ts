@@ -127,6 +127,8 @@ describe("statusAfter", () => {
     for (const [index, current] of nodeSteps.entries()) {
       nm = withStatus(nm, statusAfter(nm, current, failed, {}, now));
       nm = withStatus(nm, statusForRetry(nm, now));
+      if (nm.status?.step !== current.name)
+        nm = withStatus(nm, statusAfter(nm, step("Cordon"), done("Drain"), {}, now));
       nm = withStatus(nm, statusAfter(nm, current, wait, {}, now));
       nm = withStatus(nm, statusAfter(nm, current, done(nodeSteps[index + 1]?.name ?? "Done"), {}, now));
     }
@@ -182,17 +184,29 @@ describe("statusAfter", () => {
 
 describe("statusForRetry", () => {
   it("begins the step anew, as another attempt", () => {
-    const stalled = withStatus(inStep("Drain"), statusAfter(inStep("Drain"), step("Drain"), failed, {}, now));
+    const stalled = withStatus(inStep("CleanUp"), statusAfter(inStep("CleanUp"), step("CleanUp"), failed, {}, now));
     const later = new Date("2030-01-01T00:02:00Z");
 
     const after = statusForRetry(stalled, later);
 
-    expect(after).toMatchObject({ step: "Drain", summary: "Drain", message: "tried again, as asked", attempts: 1 });
-    expect(after.steps).toEqual([{ name: "Drain", startTime: later.toISOString() }]);
+    expect(after).toMatchObject({ step: "CleanUp", summary: "CleanUp", message: "tried again, as asked", attempts: 1 });
+    expect(after.steps).toEqual([{ name: "CleanUp", startTime: later.toISOString() }]);
     expect(said(after, "Stalled")).toBe("False Progressing: tried again, as asked");
     expect(said(after, "Reconciling")).toBe("True Progressing: tried again, as asked");
     expect(said(after, "Succeeded")).toBe("Unknown Progressing: tried again, as asked");
     expect(statusForRetry(withStatus(stalled, after), later).attempts).toBe(2);
+  });
+
+  it("begins a drain with the cordon, which a drain that stopped has given back", () => {
+    const steps = [
+      { name: "Cordon" as const, startTime: began, completionTime: began },
+      { name: "Drain" as const, startTime: began },
+    ];
+
+    const after = statusForRetry(inStep("Drain", { steps }), now);
+
+    expect(after).toMatchObject({ step: "Cordon", summary: "Cordon", attempts: 1 });
+    expect(after.steps).toEqual([{ name: "Cordon", startTime: now.toISOString() }]);
   });
 });
 

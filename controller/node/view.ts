@@ -10,6 +10,12 @@ export type Outcome =
   | { kind: "wait"; reason: string; message: string }
   | { kind: "failed"; reason: string; message: string };
 
+/** Direction -> what its end says. */
+const ends = {
+  Forward: ["Succeeded", "the node is on its new network"],
+  Revert: ["Reverted", "the node is on its earlier network again"],
+} as const;
+
 /** Status after a pass over `step`. Pure: same input, same output; a status that says the same is not written again. */
 export function statusAfter(
   nodeMigration: NodeMigration,
@@ -38,7 +44,10 @@ export function statusAfter(
       conditions = finished
         ? set(conditions, "Reconciling", "False", "Succeeded", "")
         : set(conditions, "Reconciling", "True", "Progressing", `${outcome.next} begins`);
-      if (finished) conditions = set(conditions, "Succeeded", "True", "Succeeded", "the node is on its new network");
+      if (finished) {
+        const [reason, message] = ends[before.direction ?? "Forward"];
+        conditions = set(conditions, "Succeeded", "True", reason, message);
+      }
       status.step = outcome.next;
       status.steps = [
         ...(before.steps ?? [])
@@ -72,7 +81,10 @@ export function statusAfter(
   return status;
 }
 
-/** Status when a person asked for another try: the step begins anew, with pods of its own. */
+/**
+ * Status when a person asked for another try: the step begins anew, with pods of its own. A drain that stopped has given its
+ * cordon back, so that its next try begins with that.
+ */
 export function statusForRetry(nodeMigration: NodeMigration, now: Date): NodeStatus {
   const before: NodeStatus = nodeMigration.status ?? {};
   const generation = nodeMigration.metadata.generation ?? 0;
@@ -88,12 +100,48 @@ export function statusForRetry(nodeMigration: NodeMigration, now: Date): NodeSta
       setCondition(all, { type, status, reason: "Progressing", message, observedGeneration: generation }, now),
     (before.conditions ?? []) as Condition[],
   );
-  const step = before.step ?? "Pending";
+  const stalledAt = before.step ?? "Pending";
+  const step = stalledAt === "Drain" ? "Cordon" : stalledAt;
+  const others = (before.steps ?? []).filter((s) => s.name !== step && s.name !== stalledAt);
   return {
     ...before,
+    step,
     attempts: (before.attempts ?? 0) + 1,
-    steps: [...(before.steps ?? []).filter((s) => s.name !== step), { name: step, startTime: now.toISOString() }],
+    steps: [...others, { name: step, startTime: now.toISOString() }],
     summary: step,
+    message,
+    conditions: conditions as NonNullable<NodeStatus["conditions"]>,
+  };
+}
+
+/** What is known of a node's way is known of that way only. */
+const factsOfAWay = ["Drained", "Switched", "PodsRestarted", "ConnectivityVerified", "CleanedUp"] as const;
+
+/** Status of a node that goes the other way from now on, beginning with `entry`. Nothing of the earlier way is kept but the cordon. */
+export function statusTurned(nodeMigration: NodeMigration, entry: StepName, now: Date): NodeStatus {
+  const before: NodeStatus = nodeMigration.status ?? {};
+  const generation = nodeMigration.metadata.generation ?? 0;
+  const message = `turned round in ${before.step ?? "Pending"}; ${entry} begins`;
+  const reason = nodeMigration.spec.direction === "Revert" ? "Reverting" : "Progressing";
+  const conditions = [
+    ...factsOfAWay.map((type) => [type, "False", "NotStarted", "the node has turned round"] as const),
+    ["Stalled", "False", "Progressing", ""] as const,
+    ["Reconciling", "True", reason, message] as const,
+    ["Succeeded", "Unknown", reason, message] as const,
+  ].reduce(
+    (all, [type, status, why, text]) =>
+      setCondition(all, { type, status, reason: why, message: text, observedGeneration: generation }, now),
+    (before.conditions ?? []) as Condition[],
+  );
+  const { recycle: _, tasks: __, drain: ___, blockedBy: ____, evidence: _____, ...kept } = before;
+  return {
+    ...kept,
+    observedGeneration: generation,
+    direction: nodeMigration.spec.direction ?? "Forward",
+    step: entry,
+    attempts: (before.attempts ?? 0) + 1,
+    steps: [{ name: entry, startTime: now.toISOString() }],
+    summary: entry,
     message,
     conditions: conditions as NonNullable<NodeStatus["conditions"]>,
   };

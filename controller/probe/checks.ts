@@ -17,6 +17,8 @@ export interface Self {
   pod: string;
   /** Its own address: the pod's, or the node's. */
   address: string;
+  /** Its IPv6 one in a dual-stack cluster. */
+  address6: string | undefined;
   /** Port of its own listener, for peers that call back. */
   listenerPort: number;
   resolvConfPath: string;
@@ -42,12 +44,12 @@ function podChecks(spec: ProbeSpec, self: Self, peer: ProbePeer): Check[] {
   const me = `pod on ${spec.node}`;
   const it = `pod on ${peer.node} (${peer.podIP})`;
   const forth = `${me} -> ${it}`;
-  const back = `${it} -> ${me} (${self.address})`;
-  const callSelf = (ms: number) =>
-    callBack(spec, peer, { host: self.address, port: self.listenerPort, expect: "who" }, ms);
+  const own = addressFor(peer, self);
+  const back = `${it} -> ${me} (${own})`;
+  const callSelf = (ms: number) => callBack(spec, peer, { host: own, port: self.listenerPort, expect: "who" }, ms);
   return [
     check("pod-to-pod", forth, (ms) => expectPeer(peer, spec.port, ms)),
-    check("source-address", forth, async (ms) => sameSource(await askWho(peer.podIP, spec.port, ms), self.address)),
+    check("source-address", forth, async (ms) => sameSource(await askWho(peer.podIP, spec.port, ms), own)),
     check("pod-to-pod", back, async (ms) => samePod(await callSelf(ms), self)),
     check("source-address", back, async (ms) => sameSource((await callSelf(ms)).who, peer.podIP)),
     ...fullSizeChecks(spec, peer, forth),
@@ -55,11 +57,17 @@ function podChecks(spec: ProbeSpec, self: Self, peer: ProbePeer): Check[] {
   ];
 }
 
+/** Its own address of the peer's family; "" where it should have one and has not, which every check then says. */
+function addressFor(peer: ProbePeer, self: Self): string {
+  return isIPv6(peer.podIP) ? (self.address6 ?? "") : self.address;
+}
+
 /** Between a pod and its own node, both ways. */
 function ownNodeChecks(spec: ProbeSpec, self: Self, peer: ProbePeer): Check[] {
-  const me = `pod on ${spec.node} (${self.address})`;
+  const own = addressFor(peer, self);
+  const me = `pod on ${spec.node} (${own})`;
   const it = `node ${peer.node}`;
-  const target = { host: self.address, port: self.listenerPort, expect: "who" };
+  const target = { host: own, port: self.listenerPort, expect: "who" };
   return [
     check("pod-to-node", `${me} -> ${it}`, (ms) => expectPeer(peer, spec.port, ms)),
     check("node-to-pod", `${it} -> ${me}`, async (ms) => samePod(await callBack(spec, peer, target, ms), self)),
@@ -77,12 +85,13 @@ export async function dismiss(spec: ProbeSpec): Promise<void> {
 function nodeChecks(spec: ProbeSpec, _self: Self, peer: ProbePeer): Check[] {
   const it = `pod on ${peer.node} (${peer.podIP})`;
   const forth = `node ${spec.node} -> ${it}`;
-  const target = { host: spec.nodeIP, port: kubeletPort, expect: "any" };
+  const own = isIPv6(peer.podIP) ? (spec.nodeIP6 ?? spec.nodeIP) : spec.nodeIP;
+  const target = { host: own, port: kubeletPort, expect: "any" };
   return [
     check("node-to-pod", forth, (ms) => expectPeer(peer, spec.port, ms)),
     check(
       "pod-to-node",
-      `${it} -> node ${spec.node} (${spec.nodeIP})`,
+      `${it} -> node ${spec.node} (${own})`,
       async (ms) => (await callBack(spec, peer, target, ms)).detail,
     ),
     ...fullSizeChecks(spec, peer, forth),
@@ -90,12 +99,14 @@ function nodeChecks(spec: ProbeSpec, _self: Self, peer: ProbePeer): Check[] {
 }
 
 function fullSizeChecks(spec: ProbeSpec, peer: ProbePeer, path: string): Check[] {
-  const bytes = spec.mtu - (isIPv6(peer.podIP) ? headerBytes.v6 : headerBytes.v4);
+  const v6 = isIPv6(peer.podIP);
+  const mtu = v6 ? (spec.mtu6 ?? spec.mtu) : spec.mtu;
+  const bytes = mtu - (v6 ? headerBytes.v6 : headerBytes.v4);
   return [
     check("full-size-tcp", path, (ms) => transfer(peer.podIP, spec.port, ms)),
     check("full-size-udp", path, async (ms) => {
       await echoDatagram(peer.podIP, spec.port, bytes, ms);
-      return `a packet of ${spec.mtu} bytes came back`;
+      return `a packet of ${mtu} bytes came back`;
     }),
   ];
 }

@@ -1,3 +1,4 @@
+import { isIPv6 } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { leaveMessage } from "../host/main.ts";
@@ -88,8 +89,10 @@ async function listen(options: Parameters<typeof startProbeServer>[0]): Promise<
 
 function selfFrom(env: Env, spec: ProbeSpec, listener: ProbeServer): Omit<Self, "pod" | "resolvConfPath"> {
   const host = env.KUBERNETES_SERVICE_HOST;
+  const own = env.POD_IPS?.split(",").find((address) => isIPv6(address));
   return {
     address: spec.network === "node" ? spec.nodeIP : (env.POD_IP ?? ""),
+    address6: spec.network === "node" ? spec.nodeIP6 : own,
     listenerPort: listener.port,
     api: host === undefined ? undefined : { host, port: Number(env.KUBERNETES_SERVICE_PORT ?? 443) },
   };

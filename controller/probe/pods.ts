@@ -86,6 +86,7 @@ function probePod(
             field("NODE_NAME", "spec.nodeName"),
             field("POD_NAME", "metadata.name"),
             field("POD_IP", "status.podIP"),
+            field("POD_IPS", "status.podIPs"),
           ],
           securityContext: {
             allowPrivilegeEscalation: false,

@@ -39,6 +39,8 @@ describe("readSpec", () => {
       "a peer needs a node, a podIP and a nodeIP",
     ],
     ["a small MTU", { ...spec, mtu: 100 }, "mtu is not a number from 576 to 65535"],
+    ["a small MTU of IPv6", { ...spec, mtu6: 100 }, "mtu6 is not a number from 576 to 65535"],
+    ["an IPv4 address as the IPv6 one", { ...spec, nodeIP6: "192.0.2.2" }, "nodeIP6 is not an IPv6 address"],
     ["a bad external target", { ...spec, external: "example.org" }, "external is not host:port"],
     [
       "a service without connections",

@@ -1,8 +1,10 @@
 import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { type AddressInfo, isIP } from "node:net";
+import { type AddressInfo, isIP, isIPv6 } from "node:net";
+import { networkInterfaces } from "node:os";
 import { pipeline } from "node:stream/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { askWho, plainAddress, reach, reasonOf, tokenHeader, type Who } from "./wire.ts";
 
 /** What a server answers to "call back": whether it got through, and who answered. */
@@ -43,22 +45,48 @@ export async function startProbeServer(options: Options): Promise<ProbeServer> {
   server.keepAliveTimeout = 1;
   server.listen(options.port);
   await once(server, "listening");
-  const { port, family } = server.address() as AddressInfo;
-  const datagrams = await bindEcho(port, family === "IPv6" ? "udp6" : "udp4");
-  return { port, close: () => closeAll(server, datagrams) };
+  const { port } = server.address() as AddressInfo;
+  try {
+    const datagrams = await Promise.all(ownAddresses().map((address) => bindEcho(port, address)));
+    const bound = datagrams.filter((socket) => socket !== undefined);
+    return { port, close: () => closeAll(server, bound) };
+  } catch (error) {
+    server.close();
+    throw error;
+  }
 }
 
-async function bindEcho(port: number, type: "udp4" | "udp6"): Promise<Socket> {
-  const socket = createSocket(type);
-  // A datagram that cannot be sent back is one its sender will miss: that is what the sender reports.
-  socket.on("message", (message, from) => socket.send(message, from.port, from.address, () => {}));
-  socket.bind(port);
-  await once(socket, "listening");
-  return socket;
+/** Each by itself: a datagram sent back from a socket of every address may carry another one than it was sent to (a bridge's). */
+function ownAddresses(): string[] {
+  const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+  return [...new Set(addresses.map(({ address }) => address))].filter((address) => !/^fe80:/i.test(address));
 }
 
-async function closeAll(server: Server, datagrams: Socket): Promise<void> {
-  datagrams.close();
+/** For about a second after it was added, an IPv6 address is only claimed, and nothing can be bound to it. */
+const claimMs = 3_000;
+const claimPollMs = 100;
+
+/** The echo on one address; undefined where the address is gone meanwhile, or never gets usable. */
+async function bindEcho(port: number, address: string): Promise<Socket | undefined> {
+  for (let waited = 0; waited < claimMs; waited += claimPollMs) {
+    const socket = createSocket(isIPv6(address) ? "udp6" : "udp4");
+    // A datagram that cannot be sent back is one its sender will miss: that is what the sender reports.
+    socket.on("message", (message, from) => socket.send(message, from.port, from.address, () => {}));
+    socket.bind(port, address);
+    try {
+      await once(socket, "listening");
+      return socket;
+    } catch (error) {
+      socket.close();
+      if ((error as NodeJS.ErrnoException).code !== "EADDRNOTAVAIL") throw error;
+      await sleep(claimPollMs);
+    }
+  }
+  return undefined;
+}
+
+async function closeAll(server: Server, datagrams: readonly Socket[]): Promise<void> {
+  for (const socket of datagrams) socket.close();
   server.closeAllConnections();
   server.close();
   await once(server, "close");

@@ -1,12 +1,13 @@
-import { isIP } from "node:net";
+import { isIP, isIPv6 } from "node:net";
 import { isRecord } from "../host/deps.ts";
 
-/** A probe server a one-shot probe talks to. */
+/** A probe server a one-shot probe talks to; in a dual-stack cluster it is one peer for each family. */
 export interface ProbePeer {
   /** Name of its node. */
   node: string;
   podIP: string;
   /** InternalIP of its node. */
+  /** Of the family of `podIP`. */
   nodeIP: string;
   /** It listens on the node's own network (`podIP` is `nodeIP`): the probe of network "node", which runs at the same time. */
   onNode?: true;
@@ -17,6 +18,8 @@ export interface ProbeSpec {
   /** Name of the node it runs on, and that node's InternalIP. */
   node: string;
   nodeIP: string;
+  /** Its IPv6 one, where peers of that family are among them. */
+  nodeIP6?: string;
   /**
    * "pod": from the pod network, both ways with each peer. "node": from the node's own network to the pods and back; it also
    * listens there, until the node's pod probe has said that it is done with it or the deadline is over.
@@ -32,6 +35,8 @@ export interface ProbeSpec {
   token: string;
   /** Largest packet the overlay carries, in bytes, IP header included. */
   mtu: number;
+  /** The same for packets of IPv6. Default: `mtu`. */
+  mtu6?: number;
   /** The servers' Service: its cluster IP and how many connections to try. */
   service?: { ip: string; connections: number };
   /** Name to resolve through the pod's resolv.conf. */
@@ -89,14 +94,18 @@ export function readSpec(input: unknown): { spec: ProbeSpec } | { problem: strin
 }
 
 function specProblem(spec: Record<string, unknown>): string | undefined {
-  const { node, nodeIP, network, peers, port, token, mtu, service, dns, external, deadlineSeconds = 10 } = spec;
+  const { node, nodeIP, nodeIP6, network, peers, port, token, mtu, mtu6 = mtu, service, dns, external } = spec;
+  const { deadlineSeconds = 10 } = spec;
   if (typeof node !== "string" || typeof token !== "string") return "node and token are texts";
   if (network !== "pod" && network !== "node") return 'network is "pod" or "node"';
   if (!isAddress(nodeIP)) return "nodeIP is not an IP address";
+  if (nodeIP6 !== undefined && !(isAddress(nodeIP6) && isIPv6(String(nodeIP6))))
+    return "nodeIP6 is not an IPv6 address";
   if (!Array.isArray(peers) || peers.length > maxPeers) return `peers is not a list of ${maxPeers} entries at most`;
   if (!peers.every(isPeer)) return "a peer needs a node, a podIP and a nodeIP";
   if (!isWhole(port, 1, 65_535)) return "port is not a port";
   if (!isWhole(mtu, minMtu, 65_535)) return `mtu is not a number from ${minMtu} to 65535`;
+  if (!isWhole(mtu6, minMtu, 65_535)) return `mtu6 is not a number from ${minMtu} to 65535`;
   if (!isWhole(deadlineSeconds, 1, 600)) return "deadlineSeconds is not a number from 1 to 600";
   if (service !== undefined && !(isRecord(service) && isAddress(service.ip) && isWhole(service.connections, 1, 64)))
     return "service needs an ip and 1 to 64 connections";

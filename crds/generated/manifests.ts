@@ -364,7 +364,7 @@ export const crdObjects: readonly CrdObject[] = [
                           "default": false
                         },
                         "disableEviction": {
-                          "description": "Delete pods instead of evicting them. PodDisruptionBudgets are then not respected. The controller may not delete pods unless it is given that right; the message of a drain that waits for it has the commands. Default false.",
+                          "description": "Delete pods instead of evicting them. PodDisruptionBudgets are then not respected. `start` gives the controller the right to delete pods where this is true; when it is set later, the message of the drain that waits for the right has the commands. Default false.",
                           "type": "boolean",
                           "default": false
                         },
@@ -1092,7 +1092,7 @@ export const crdObjects: readonly CrdObject[] = [
                       }
                     },
                     "undo": {
-                      "description": "What takes back the changes made to objects of the whole cluster, oldest first. Each entry is recorded before its change is made. Changes for one node are recorded on its NodeMigration.",
+                      "description": "What takes back the changes made to objects of the whole cluster, oldest first. Each entry is recorded before its change is made. A Node carries what it was before in an annotation of its own.",
                       "type": "array",
                       "maxItems": 500,
                       "x-kubernetes-list-type": "atomic",
@@ -1142,6 +1142,10 @@ export const crdObjects: readonly CrdObject[] = [
                             "description": "JSON merge patch that puts the earlier values back, as text.",
                             "type": "string",
                             "maxLength": 16384
+                          },
+                          "transient": {
+                            "description": "The change is for the time of the migration only and is taken back by finalize.",
+                            "type": "boolean"
                           }
                         }
                       }
@@ -1667,61 +1671,6 @@ export const crdObjects: readonly CrdObject[] = [
                                 "maxLength": 2048
                               }
                             }
-                          }
-                        }
-                      }
-                    },
-                    "undo": {
-                      "description": "What takes back the changes made to objects for this node, oldest first. Each entry is recorded before its change is made.",
-                      "type": "array",
-                      "maxItems": 500,
-                      "x-kubernetes-list-type": "atomic",
-                      "items": {
-                        "type": "object",
-                        "required": [
-                          "apiVersion",
-                          "kind",
-                          "name",
-                          "action"
-                        ],
-                        "properties": {
-                          "apiVersion": {
-                            "description": "Of the changed object.",
-                            "type": "string",
-                            "maxLength": 317
-                          },
-                          "kind": {
-                            "description": "Of the changed object.",
-                            "type": "string",
-                            "maxLength": 63
-                          },
-                          "namespace": {
-                            "description": "Of the changed object; absent when it has none.",
-                            "type": "string",
-                            "maxLength": 63
-                          },
-                          "name": {
-                            "description": "Of the changed object.",
-                            "type": "string",
-                            "maxLength": 253
-                          },
-                          "uid": {
-                            "description": "Of the changed object; another object of its name is left alone.",
-                            "type": "string",
-                            "maxLength": 128
-                          },
-                          "action": {
-                            "description": "Delete: the object was made and is deleted. Merge: patch is applied.",
-                            "type": "string",
-                            "enum": [
-                              "Delete",
-                              "Merge"
-                            ]
-                          },
-                          "patch": {
-                            "description": "JSON merge patch that puts the earlier values back, as text.",
-                            "type": "string",
-                            "maxLength": 16384
                           }
                         }
                       }

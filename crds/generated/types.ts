@@ -75,7 +75,7 @@ export interface DrainSpec {
    */
   force?: boolean;
   /**
-   * Delete pods instead of evicting them. PodDisruptionBudgets are then not respected. The controller may not delete pods unless it is given that right; the message of a drain that waits for it has the commands. Default false.
+   * Delete pods instead of evicting them. PodDisruptionBudgets are then not respected. `start` gives the controller the right to delete pods where this is true; when it is set later, the message of the drain that waits for the right has the commands. Default false.
    */
   disableEviction?: boolean;
   /**
@@ -452,6 +452,10 @@ export interface UndoEntry {
    * JSON merge patch that puts the earlier values back, as text.
    */
   patch?: string;
+  /**
+   * The change is for the time of the migration only and is taken back by finalize.
+   */
+  transient?: boolean;
 }
 
 export interface Condition {
@@ -526,7 +530,7 @@ export interface CniMigrationStatus {
    */
   facts?: MigrationFacts;
   /**
-   * What takes back the changes made to objects of the whole cluster, oldest first. Each entry is recorded before its change is made. Changes for one node are recorded on its NodeMigration.
+   * What takes back the changes made to objects of the whole cluster, oldest first. Each entry is recorded before its change is made. A Node carries what it was before in an annotation of its own.
    */
   undo?: UndoEntry[];
   /**
@@ -736,10 +740,6 @@ export interface NodeMigrationStatus {
    * What was found on the node, what was removed, what is left.
    */
   evidence?: Evidence;
-  /**
-   * What takes back the changes made to objects for this node, oldest first. Each entry is recorded before its change is made.
-   */
-  undo?: UndoEntry[];
   /**
    * Succeeded, Reconciling and Stalled tell how it goes; Cordoned, Drained, Switched, PodsRestarted, ConnectivityVerified and CleanedUp are facts.
    */

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { UnknownObject } from "../../kube/types.ts";
 import { type Cidr, formatAddress, formatCidr, parseCidr, sizeOf, split } from "../cidr.ts";
-import type { ApiChange } from "../contract.ts";
+import type { RecordedChange } from "../contract.ts";
 import { affinityName, blockChanges, blockName, blockObjection, tunnelHandle } from "./blocks.ts";
 
 function cidr(text: string): Cidr {
@@ -11,7 +11,7 @@ function cidr(text: string): Cidr {
   return parsed;
 }
 
-function objectsOf(changes: readonly ApiChange[], kind: string): UnknownObject[] {
+function objectsOf(changes: readonly RecordedChange[], kind: string): UnknownObject[] {
   return changes.flatMap((c) => (c.change === "create" && c.object.kind === kind ? [c.object] : []));
 }
 
@@ -29,7 +29,7 @@ describe("networks/calico/blocks", () => {
   it("makes the objects that were seen to work: a /24 in blocks of /26", () => {
     const range = cidr("10.244.1.0/24");
 
-    const changes = blockChanges(range, 26, { node: "n1", tunnelAddress: range.base });
+    const changes = blockChanges(split(range, 26), { node: "n1", tunnelAddress: range.base });
 
     expect(changes.map((c) => c.change === "create" && `${c.object.kind} ${c.object.metadata.name}`)).toEqual([
       "IPAMHandle vxlan-tunnel-addr-n1",
@@ -55,7 +55,7 @@ describe("networks/calico/blocks", () => {
     });
     const [first, second] = objectsOf(changes, "IPAMBlock").map(specOf);
     expect(first?.allocations.slice(0, 2)).toEqual([0, null]);
-    expect(first?.unallocated).toEqual(Array.from({ length: 63 }, (_, i) => i + 1));
+    expect(first?.unallocated).toEqual(Array.from({ length: 63 }, (_, i) => 63 - i));
     expect(first?.attributes).toEqual([
       { handle_id: "vxlan-tunnel-addr-n1", secondary: { node: "n1", type: "vxlanTunnelAddress" } },
     ]);
@@ -77,7 +77,7 @@ describe("networks/calico/blocks", () => {
       });
     fc.assert(
       fc.property(cases, ({ range, blockSize, tunnelAddress }) => {
-        const changes = blockChanges(range, blockSize, { node: "n1", tunnelAddress });
+        const changes = blockChanges(split(range, blockSize), { node: "n1", tunnelAddress });
         const blocks = objectsOf(changes, "IPAMBlock").map(specOf);
 
         expect(blocks.map((b) => b.cidr)).toEqual(split(range, blockSize).map(formatCidr));
@@ -102,11 +102,11 @@ describe("networks/calico/blocks", () => {
   it.each([
     [
       "a podCIDR longer than a block",
-      () => blockChanges(cidr("10.0.0.0/27"), 26, { node: "n", tunnelAddress: cidr("10.0.0.0/27").base }),
+      () => blockChanges(split(cidr("10.0.0.0/27"), 26), { node: "n", tunnelAddress: cidr("10.0.0.0/27").base }),
     ],
     [
       "a tunnel address outside",
-      () => blockChanges(cidr("10.0.0.0/24"), 26, { node: "n", tunnelAddress: cidr("10.0.1.0/24").base }),
+      () => blockChanges(split(cidr("10.0.0.0/24"), 26), { node: "n", tunnelAddress: cidr("10.0.1.0/24").base }),
     ],
   ])("refuses %s", (_, work) => {
     expect(work).toThrow(RangeError);
@@ -132,7 +132,7 @@ describe("networks/calico/blocks", () => {
   describe("an existing block", () => {
     const block = cidr("10.244.1.0/26");
     const owner = { node: "n1", tunnelAddress: block.base };
-    const [made] = objectsOf(blockChanges(block, 26, owner), "IPAMBlock");
+    const [made] = objectsOf(blockChanges([block], owner), "IPAMBlock");
     const existing = (spec: Record<string, unknown>): UnknownObject => ({
       ...(made as UnknownObject),
       spec: { ...(made?.spec as object), ...spec },

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { blockAffinities, ipamBlocks, ipamHandles } from "../../kube/resources.ts";
 import type { UnknownObject } from "../../kube/types.ts";
-import { type Cidr, formatAddress, formatCidr, sizeOf, split } from "../cidr.ts";
-import type { ApiChange } from "../contract.ts";
+import { type Cidr, formatAddress, formatCidr, sizeOf } from "../cidr.ts";
+import type { RecordedChange } from "../contract.ts";
 
 const apiVersion = "crd.projectcalico.org/v1";
 
@@ -27,18 +27,23 @@ interface BlockSpec {
 }
 
 /**
- * Makes every block of `range` the node's own, with its tunnel address allocated: handle, blocks, then affinities, so that
+ * Makes these blocks the node's own, with its tunnel address allocated: handle, blocks, then affinities, so that
  * an affinity never points at a block that is not there. Names and fields as Calico's own IPAM writes them (v3.28,
  * libcalico-go/lib/backend/k8s/resources). Only ever created: `sequenceNumber` counts nanoseconds in 64 bits, and reading
  * and writing a block back in JavaScript would round it.
  */
-export function blockChanges(range: Cidr, blockSize: number, owner: BlockOwner): ApiChange[] {
-  const blocks = split(range, blockSize);
+export function blockChanges(blocks: readonly Cidr[], owner: BlockOwner): RecordedChange[] {
   return [
     handleChange(blocks, owner),
     ...blocks.map((block) => blockChange(block, owner)),
     ...blocks.map((block) => affinityChange(block, owner)),
   ];
+}
+
+/** The same without an address taken. A block the node has already will do, whatever is taken of it. */
+export function emptyBlockChanges(blocks: readonly Cidr[], node: string): RecordedChange[] {
+  const owner = { node, tunnelAddress: -1n };
+  return [...blocks.map((block) => blockChange(block, owner)), ...blocks.map((block) => affinityChange(block, owner))];
 }
 
 /** "10.244.1.0/26" -> "10-244-1-0-26" */
@@ -55,8 +60,8 @@ export function affinityName(node: string, block: Cidr): string {
   return `${node.slice(0, maxNameLength - suffix.length - hashLength - 2)}-${suffix}-${hash}`;
 }
 
-export function tunnelHandle(node: string): string {
-  return `vxlan-tunnel-addr-${node}`;
+export function tunnelHandle(node: string, family: 4 | 6 = 4): string {
+  return `vxlan${family === 6 ? "-v6" : ""}-tunnel-addr-${node}`;
 }
 
 /** Why an existing block cannot be the node's; undefined when it can. */
@@ -72,34 +77,30 @@ export function blockObjection(existing: UnknownObject, block: Cidr, owner: Bloc
   const handle = Array.isArray(spec.attributes)
     ? (spec.attributes[Number(attribute ?? -1)] as { handle_id?: unknown })
     : undefined;
-  return handle?.handle_id === tunnelHandle(owner.node)
+  return handle?.handle_id === tunnelHandle(owner.node, block.family)
     ? undefined
     : `the tunnel address ${formatAddress(block.family, owner.tunnelAddress)} in it is not allocated to the node`;
 }
 
-function blockChange(block: Cidr, owner: BlockOwner): ApiChange {
+function blockChange(block: Cidr, owner: BlockOwner): RecordedChange {
   const ordinals = Array.from({ length: Number(sizeOf(block)) }, (_, i) => i);
   const taken = ordinalOf(block, owner);
   const attributes =
     taken === undefined
       ? []
-      : [{ handle_id: tunnelHandle(owner.node), secondary: { node: owner.node, type: "vxlanTunnelAddress" } }];
-  const object = {
-    apiVersion,
-    kind: "IPAMBlock",
-    metadata: { name: blockName(block) },
-    spec: {
-      cidr: formatCidr(block),
-      affinity: `host:${owner.node}`,
-      allocations: ordinals.map((i) => (i === taken ? 0 : null)),
-      attributes,
-      unallocated: ordinals.filter((i) => i !== taken),
-      strictAffinity: false,
-      deleted: false,
-      sequenceNumber: 1,
-      sequenceNumberForAllocation: taken === undefined ? {} : { [String(taken)]: 1 },
-    },
-  };
+      : [
+          {
+            handle_id: tunnelHandle(owner.node, block.family),
+            secondary: { node: owner.node, type: tunnelTypes[block.family] },
+          },
+        ];
+  const object = blockObject(block, owner.node, {
+    allocations: ordinals.map((i) => (i === taken ? 0 : null)),
+    attributes,
+    // Given out from the front. Another network's plugin begins with the lowest, and its pods may still be there.
+    unallocated: ordinals.filter((i) => i !== taken).reverse(),
+    sequenceNumberForAllocation: taken === undefined ? {} : { [String(taken)]: 1 },
+  });
   return {
     change: "create",
     resource: ipamBlocks,
@@ -108,7 +109,46 @@ function blockChange(block: Cidr, owner: BlockOwner): ApiChange {
   };
 }
 
-function affinityChange(block: Cidr, owner: BlockOwner): ApiChange {
+/** What Calico's IPAM says of a tunnel address. */
+const tunnelTypes = { 4: "vxlanTunnelAddress", 6: "vxlanV6TunnelAddress" } as const;
+
+function blockObject(block: Cidr, node: string, addresses: Record<string, unknown>): UnknownObject {
+  return {
+    apiVersion,
+    kind: "IPAMBlock",
+    metadata: { name: blockName(block) },
+    spec: {
+      cidr: formatCidr(block),
+      affinity: `host:${node}`,
+      ...addresses,
+      strictAffinity: false,
+      deleted: false,
+      sequenceNumber: 1,
+    },
+  };
+}
+
+/**
+ * A block as large as a node's whole range, without an affinity object: nobody takes an address from it, and Felix on the
+ * other nodes makes a route of it. An IPv6 range has far more blocks than can be made ahead, and an agent that gives out
+ * addresses in turn may be anywhere in it.
+ */
+export function coverChange(range: Cidr, node: string): RecordedChange & { change: "create" } {
+  const none = { allocations: [], attributes: [], unallocated: [], sequenceNumberForAllocation: {} };
+  const accepts = (existing: UnknownObject): string | undefined => coverObjection(existing, range, node);
+  return { change: "create", resource: ipamBlocks, object: blockObject(range, node, none), accepts };
+}
+
+/** Why an existing block is not the one that stands for a node's whole range; undefined when it is. */
+export function coverObjection(existing: UnknownObject, range: Cidr, node: string): string | undefined {
+  const { cidr, affinity, allocations } = (existing.spec ?? {}) as BlockSpec;
+  if (affinity !== `host:${node}`) return `it belongs to ${String(affinity ?? "no node")}, not to node ${node}`;
+  if (cidr !== formatCidr(range)) return `its range is ${String(cidr)}, not ${formatCidr(range)}`;
+  if (Array.isArray(allocations) && allocations.length > 0) return "addresses are given out from it";
+  return undefined;
+}
+
+function affinityChange(block: Cidr, owner: BlockOwner): RecordedChange {
   const spec = { cidr: formatCidr(block), node: owner.node, state: "confirmed", deleted: "false" };
   const object = { apiVersion, kind: "BlockAffinity", metadata: { name: affinityName(owner.node, block) }, spec };
   const accepts = (existing: UnknownObject): string | undefined => {
@@ -120,10 +160,10 @@ function affinityChange(block: Cidr, owner: BlockOwner): ApiChange {
   return { change: "create", resource: blockAffinities, object, accepts };
 }
 
-function handleChange(blocks: readonly Cidr[], owner: BlockOwner): ApiChange {
+function handleChange(blocks: readonly Cidr[], owner: BlockOwner): RecordedChange {
   const block = blocks.find((b) => ordinalOf(b, owner) !== undefined);
   if (block === undefined) throw new RangeError(`the tunnel address of node ${owner.node} lies in none of its blocks`);
-  const handleID = tunnelHandle(owner.node);
+  const handleID = tunnelHandle(owner.node, block.family);
   const object = {
     apiVersion,
     kind: "IPAMHandle",

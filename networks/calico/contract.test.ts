@@ -10,6 +10,7 @@ runContract({
   part: {
     manifests: calicoManifests,
     context: planOfRecording(),
+    sharesWith: ["canal"],
     overrides: {
       network: "10.100.0.0/16",
       mtu: 1400,

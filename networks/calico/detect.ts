@@ -6,8 +6,10 @@ import { blocker } from "../findings.ts";
 import { isWindows, planNodes } from "../nodes.ts";
 import { placeOf } from "../objects.ts";
 import { agentRefOf } from "../workloads.ts";
-import { annotations, calico, isAgent } from "./facts.ts";
-import { poolsOf, readSettings, specOf, usesVxlan } from "./settings.ts";
+import { vtepOf } from "./as-source.ts";
+import { checkSource } from "./check-source.ts";
+import { isAgent } from "./facts.ts";
+import { readSettings, specOf } from "./settings.ts";
 
 /** Calico's DaemonSets, or the one the user named. */
 export function agentsOf(snapshot: ClusterSnapshot, overrides: Overrides): DaemonSet[] {
@@ -35,24 +37,17 @@ export function detect(snapshot: ClusterSnapshot, overrides: Overrides): Detecti
     cniBinDir,
     detected,
   } as const;
-  const findings = [...checkInstall(snapshot), ...checkDirectories(facts, placeOf(leading)), ...checkPools(snapshot)];
+  const findings = [
+    ...checkInstall(snapshot),
+    ...checkDirectories(facts, placeOf(leading)),
+    ...checkSource({ snapshot, leading, nodes, overlay }),
+  ];
   return { state: "found", facts, findings };
 }
 
-/**
- * Device address and outer address as calico-node annotates them; the MAC from the annotation where one was set ahead, else
- * from a read of the node: Felix makes one up and keeps it to itself.
- */
 function vtepsOf(snapshot: ClusterSnapshot, nodes: readonly PlanNode[]): Record<string, Vtep> {
-  const known = nodes.flatMap((node): [string, Vtep][] => {
-    const device = snapshot.host(node.name)?.vxlans.find((d) => d.name === calico.link);
-    const ip = node.annotations[annotations.tunnelAddress];
-    const mac = device?.mac ?? node.annotations[annotations.tunnelMac];
-    const publicIP = node.annotations[annotations.address]?.split("/", 1)[0];
-    if (ip === undefined || mac === undefined || publicIP === undefined) return [];
-    return [[node.name, { ip, mac: mac.toLowerCase(), publicIP }]];
-  });
-  return Object.fromEntries(known);
+  const known = nodes.map((node): [string, Vtep | undefined] => [node.name, vtepOf(node, snapshot.host(node.name))]);
+  return Object.fromEntries(known.filter((entry): entry is [string, Vtep] => entry[1] !== undefined));
 }
 
 /** Set-ups that are in the way whether Calico is left or joined. */
@@ -88,18 +83,4 @@ export function checkInstall(snapshot: ClusterSnapshot): Finding[] {
         ),
       );
   return findings;
-}
-
-/** As a source: an overlay can be shared only where there is one. */
-function checkPools(snapshot: ClusterSnapshot): Finding[] {
-  return poolsOf(snapshot)
-    .filter((pool) => !usesVxlan(pool))
-    .map((pool) =>
-      blocker(
-        "UnsupportedBackend",
-        `its vxlanMode is ${String(specOf(pool).vxlanMode ?? "Never")}, ipipMode ${String(specOf(pool).ipipMode ?? "Never")}`,
-        placeOf(pool),
-        "set vxlanMode to Always and ipipMode to Never",
-      ),
-    );
 }

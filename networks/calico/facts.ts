@@ -7,11 +7,14 @@ export const calico = {
   vni: 4096,
   /** UDP. */
   port: 4789,
-  /** Prefix length of an address block; a pool may be cut into /20 to /32. */
+  /** Prefix length of an address block; a pool may be cut into /20 to /32, one of IPv6 into /116 to /128. */
   blockSize: 26,
+  blockSize6: 122,
   smallestBlockSize: 20,
   link: "vxlan.calico",
+  link6: "vxlan-v6.calico",
   pool: "default-ipv4-ippool",
+  pool6: "default-ipv6-ippool",
   conflist: "10-calico.conflist",
   kubeconfig: "calico-kubeconfig",
   /** Name of the CNI network, the first part of file names in /var/lib/cni. */
@@ -34,12 +37,19 @@ export const annotations = {
   tunnelMac: "projectcalico.org/VXLANTunnelMACAddr",
 } as const;
 
+/** The same of IPv6, as a dual-stack node has them too. */
+export const annotations6 = {
+  address: "projectcalico.org/IPv6Address",
+  tunnelAddress: "projectcalico.org/IPv6VXLANTunnelAddr",
+  tunnelMac: "projectcalico.org/VXLANTunnelMACAddrV6",
+} as const;
+
 /** While a node carries it with another value than "calico", Calico's controllers leave its empty blocks alone. */
 export const migrationLabel = "projectcalico.org/node-network-during-migration";
 
-/** One device for every VNI. */
-export function linkName(_overlay: OverlayFacts): string {
-  return calico.link;
+/** One device of a family for every VNI. */
+export function linkName(_overlay: OverlayFacts, family: 4 | 6 = 4): string {
+  return family === 4 ? calico.link : calico.link6;
 }
 
 /** By container or image; by label only for pods on the host's network. With flanneld beside it, it is Canal. */

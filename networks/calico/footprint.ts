@@ -1,6 +1,9 @@
+import { formatCidr } from "../cidr.ts";
 import type { OverlayFacts } from "../contract.ts";
 import type { Footprint } from "../host-ops.ts";
-import { calico } from "./facts.ts";
+import { familiesOf, rangeOf } from "../overlays.ts";
+import { calico, linkName } from "./facts.ts";
+import { blockSizeOf } from "./ranges.ts";
 
 /**
  * What Calico (VXLAN, iptables or nft dataplane, no BIRD) leaves on a node: Felix removes nothing when it stops. Not named:
@@ -11,7 +14,7 @@ export function footprint(facts: { cniConfDir: string; cniBinDir: string; overla
   return {
     network: "calico",
     links: [
-      { name: calico.link, kind: "vxlan" },
+      ...familiesOf(facts.overlay).map((family) => ({ name: linkName(facts.overlay, family), kind: "vxlan" as const })),
       { name: "cali*", kind: "veth" },
     ],
     chains: ["cali-*"],
@@ -19,6 +22,7 @@ export function footprint(facts: { cniConfDir: string; cniBinDir: string; overla
     nftTables: ["ip calico", "ip6 calico"],
     ipsets: ["cali40*", "cali60*", "cali4t*", "cali6t*"],
     routeProtocols: [calico.routeProtocol],
+    tunnelRoutes: blockRoutes(facts.overlay),
     files: [
       `${facts.cniConfDir}/${calico.conflist}`,
       `${facts.cniConfDir}/${calico.kubeconfig}`,
@@ -38,4 +42,15 @@ export function footprint(facts: { cniConfDir: string; cniBinDir: string; overla
       { dir: "/var/lib/cni/cache/results", prefix: `${calico.cniName}-` },
     ],
   };
+}
+
+/** Felix's routes to blocks are on the overlay's device, which stays; another network has one a node, to its whole range. */
+export function blockRoutes(overlay: OverlayFacts): Footprint["tunnelRoutes"] {
+  return familiesOf(overlay).flatMap((family) => {
+    const range = rangeOf(overlay, family);
+    const prefix = blockSizeOf(overlay, family);
+    // A node's IPv6 range is larger than a block of it (check-target.ts).
+    if (range === undefined || (family === 4 && prefix === overlay.subnetLen)) return [];
+    return [{ within: formatCidr(range), prefix }];
+  });
 }

@@ -7,6 +7,10 @@ import {
   ipPools,
 } from "../../kube/resources.ts";
 import type { Network } from "../contract.ts";
+import { lingers, reservation, reserve, reserveNode } from "./as-source.ts";
+import { belongings } from "./belongings.ts";
+import { checkAsSource } from "./check-ranges.ts";
+import { reads } from "./check-source.ts";
 import { checkAsTarget } from "./check-target.ts";
 import { detect } from "./detect.ts";
 import { isAgent, linkName } from "./facts.ts";
@@ -14,7 +18,8 @@ import { footprint } from "./footprint.ts";
 import { awaitJoined, join, nodeLabels } from "./join.ts";
 import { leave } from "./leave.ts";
 import { agentOf, checkManifests } from "./manifests.ts";
-import { prepare, prepareNode } from "./prepare.ts";
+import { nodeObjects, prepare, prepareNode } from "./prepare.ts";
+import { nodeAnnotations, residue } from "./residue.ts";
 import { permissions } from "./rules.ts";
 import { transformManifests } from "./transform.ts";
 
@@ -23,23 +28,31 @@ export const calico: Network = {
   id: "calico",
   displayName: "Calico",
   versions: "3.28.5",
-  plays: { source: false, target: true },
-  reads: [daemonSets, ipPools, felixConfigurations, ipamBlocks, clusterInformations, installations],
+  plays: { source: false, target: true, dualStack: "target" },
+  reads: [daemonSets, ipPools, felixConfigurations, ipamBlocks, clusterInformations, installations, ...reads],
   configMaps: [],
   permissions,
   isAgent,
   detect,
+  checkAsSource,
   checkAsTarget,
   checkManifests,
   agentOf,
   transformManifests,
+  reserve,
+  reserveNode,
   prepare,
   prepareNode,
   linkName,
   agentProcesses: ["calico-node"],
   nodeLabels,
+  nodeAnnotations,
+  nodeObjects: (...of) => [...nodeObjects(...of), ...reservation(...of)],
+  residue,
+  belongings: () => belongings,
   leave,
   join,
   awaitJoined,
+  lingers,
   footprint,
 };

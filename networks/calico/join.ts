@@ -1,16 +1,17 @@
 import type { PlanContext, PlanNode } from "../contract.ts";
 import type { HostOp } from "../host-ops.ts";
-import { calico, migrationLabel } from "./facts.ts";
+import { awaitDevices } from "../overlays.ts";
+import { calico, linkName, migrationLabel } from "./facts.ts";
 
 /** Seconds the agent may take to serve a node: pulling its images is part of it. */
 const limitSeconds = 240;
 
 /**
- * Calico's block collector passes over nodes that carry the label with another value than "calico": blocks made ahead, and
- * empty until the node moves, would be gone after 15 minutes.
+ * Calico's block collector passes over nodes that carry the label with another value than "calico": a node's empty blocks would
+ * be gone after 15 minutes, and with them the routes to what comes into them later, whichever network gives it out.
  */
-export function nodeLabels(state: "in" | "out"): Record<string, string> {
-  return { [migrationLabel]: state === "in" ? "calico" : "none" };
+export function nodeLabels(): Record<string, string> {
+  return { [migrationLabel]: "none" };
 }
 
 /** A configuration left by an earlier run would be taken for the one this agent writes. */
@@ -23,12 +24,9 @@ export function join(context: PlanContext): HostOp[] {
  * of the tunnel device, which is looked at by itself.
  */
 export function awaitJoined(context: PlanContext, node: PlanNode): HostOp[] {
-  const { overlay, source } = context;
-  const mac = source.vteps[node.name]?.mac;
-  const marks = { vni: overlay.vni, port: overlay.port, ...(mac === undefined ? {} : { mac }) };
   return [
     { op: "awaitHttp", url: calico.readiness, statuses: [200, 204], timeoutSeconds: limitSeconds },
-    { op: "awaitVxlan", name: calico.link, marks, timeoutSeconds: limitSeconds },
-    { op: "awaitFile", path: `${source.cniConfDir}/${calico.conflist}`, timeoutSeconds: limitSeconds },
+    ...awaitDevices(context, node, linkName, limitSeconds),
+    { op: "awaitFile", path: `${context.source.cniConfDir}/${calico.conflist}`, timeoutSeconds: limitSeconds },
   ];
 }

@@ -123,7 +123,7 @@ function checkAgent(objects: readonly UnknownObject[], agent: DaemonSet): Findin
 }
 
 /** A variable's value, literal or from a ConfigMap among the objects; undefined when no container has it. */
-function settingOf(
+export function settingOf(
   objects: readonly UnknownObject[],
   containers: readonly Container[],
   name: string,

@@ -49,6 +49,33 @@ describe("networks/calico/prepare", () => {
     ]);
   });
 
+  it("the pool the source runs with is brought to the overlay, and keeps its range and blocks", () => {
+    const [, pool] = prepare(planOfRecording("canal"));
+    const changeable = {
+      vxlanMode: "Always",
+      ipipMode: "Never",
+      natOutgoing: true,
+      nodeSelector: "all()",
+      allowedUses: ["Workload", "Tunnel"],
+    };
+    const spec = { cidr: "10.244.0.0/16", blockSize: 26, vxlanMode: "Never" };
+    const existing = {
+      apiVersion: "crd.projectcalico.org/v1",
+      kind: "IPPool",
+      metadata: { name: "default-ipv4-ippool" },
+    };
+
+    expect(pool).toMatchObject({ change: "merge", key: { name: "default-ipv4-ippool" }, patch: { spec: changeable } });
+    expect(pool?.change === "merge" && Object.keys(pool.patch.spec as object).sort()).toEqual(
+      Object.keys(changeable).sort(),
+    );
+    expect(pool).toMatchObject({ orCreate: { spec: { ...changeable, cidr: "10.244.0.0/16", blockSize: 26 } } });
+    expect(pool?.change === "merge" && pool.accepts?.({ ...existing, spec })).toBeUndefined();
+    expect(pool?.change === "merge" && pool.accepts?.({ ...existing, spec: { ...spec, blockSize: 24 } })).toBe(
+      "blockSize is 24, not 26",
+    );
+  });
+
   it.each([
     [24, 26, 4],
     [20, 26, 64],
@@ -122,6 +149,6 @@ describe("networks/calico/prepare: an existing pool", () => {
     ["for some nodes only will not", { nodeSelector: "zone == 'a'" }, "nodeSelector is zone == 'a', not all()"],
     ["that is disabled will not", { disabled: true }, "it is disabled"],
   ])("%s", (_, spec, objection) => {
-    expect(poolObjection(pool(spec), plan.overlay)).toBe(objection);
+    expect(poolObjection(pool(spec), plan.overlay, plan.source)).toBe(objection);
   });
 });

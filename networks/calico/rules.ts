@@ -7,10 +7,23 @@ import type { PolicyRule } from "../contract.ts";
 export const permissions: readonly PolicyRule[] = [
   { apiGroups: ["apps"], resources: ["daemonsets"], verbs: ["get", "list"] },
   { apiGroups: ["operator.tigera.io"], resources: ["installations"], verbs: ["get", "list"] },
-  { apiGroups: ["crd.projectcalico.org"], resources: ["clusterinformations"], verbs: ["get", "list"] },
   {
     apiGroups: ["crd.projectcalico.org"],
-    resources: ["felixconfigurations", "ippools", "ipamconfigs", "ipamblocks", "blockaffinities", "ipamhandles"],
+    resources: ["clusterinformations", "hostendpoints", "bgppeers", "bgpconfigurations"],
+    verbs: ["get", "list"],
+  },
+  { apiGroups: [""], resources: ["namespaces"], verbs: ["get", "list"] },
+  {
+    apiGroups: ["crd.projectcalico.org"],
+    resources: [
+      "felixconfigurations",
+      "ippools",
+      "ipamconfigs",
+      "ipamblocks",
+      "blockaffinities",
+      "ipamhandles",
+      "ipreservations",
+    ],
     verbs: ["get", "list", "create", "patch", "delete"],
   },
 ];

@@ -67,7 +67,7 @@ export function readSettings(sources: Sources): Settings {
       vni: find("vni").value ?? calico.vni,
       port: find("port").value ?? calico.port,
       mtu: find("mtu").value ?? 0,
-      cidrs: network === undefined ? [] : [network],
+      cidrs: [network ?? [], poolsOf(sources.snapshot, 6).flatMap((of) => textOf(specOf(of).cidr) ?? [])].flat(),
       subnetLen:
         firstOfFamily(
           sources.nodes.flatMap((n) => n.podCIDRs),
@@ -81,11 +81,11 @@ export function readSettings(sources: Sources): Settings {
   };
 }
 
-/** Enabled IPv4 pools, by name. */
-export function poolsOf(snapshot: ClusterSnapshot): UnknownObject[] {
+/** Enabled pools of a family, by name. */
+export function poolsOf(snapshot: ClusterSnapshot, family: 4 | 6 = 4): UnknownObject[] {
   return snapshot
     .list(ipPools)
-    .filter((pool) => specOf(pool).disabled !== true && parseCidr(textOf(specOf(pool).cidr) ?? "")?.family === 4);
+    .filter((pool) => specOf(pool).disabled !== true && parseCidr(textOf(specOf(pool).cidr) ?? "")?.family === family);
 }
 
 /** CrossSubnet has the device too, and uses it where nodes are in different subnets. */

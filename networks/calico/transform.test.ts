@@ -8,8 +8,12 @@ import { transformManifests } from "./transform.ts";
 
 const plan = planOfRecording();
 
-function transformed(objects: readonly UnknownObject[] = calicoManifests, overlay: Partial<OverlayFacts> = {}) {
-  const result = transformManifests(objects, { ...plan, overlay: { ...plan.overlay, ...overlay } });
+function transformed(
+  objects: readonly UnknownObject[] = calicoManifests,
+  overlay: Partial<OverlayFacts> = {},
+  form?: "final",
+) {
+  const result = transformManifests(objects, { ...plan, overlay: { ...plan.overlay, ...overlay } }, form);
   const daemonSet = result.find((o) => o.kind === "DaemonSet") as DaemonSet | undefined;
   const config = result.find((o) => o.kind === "ConfigMap")?.data as Record<string, string> | undefined;
   if (daemonSet === undefined || config === undefined)
@@ -113,6 +117,40 @@ describe("networks/calico/transform", () => {
       { path: "/opt/cni/bin/own", type: "DirectoryOrCreate" },
       { path: "/etc/cni/net.d/own" },
     ]);
+  });
+
+  it("in its final form runs on every node as the manifests ask, with all their init containers", () => {
+    const given = calicoManifests.find((o) => o.kind === "DaemonSet") as DaemonSet | undefined;
+    const { daemonSet, spec } = transformed(calicoManifests, {}, "final");
+
+    expect(daemonSet.spec.updateStrategy).toEqual(given?.spec.updateStrategy);
+    expect(spec.nodeSelector).toEqual(given?.spec.template.spec.nodeSelector);
+    expect(spec.initContainers?.map((c) => c.name)).toEqual(["upgrade-ipam", "mount-bpffs", "install-cni"]);
+  });
+
+  it("in its final form goes on with the overlay and with every node's address, and makes no pool", () => {
+    const { config, node, result } = transformed(calicoManifests, {}, "final");
+
+    expect(config).toMatchObject({ calico_backend: "vxlan", veth_mtu: "1450" });
+    expect(env(node)).toEqual({
+      DATASTORE_TYPE: "kubernetes",
+      CALICO_NETWORKING_BACKEND: { configMapKeyRef: { name: "calico-config", key: "calico_backend" } },
+      IP: "autodetect",
+      IP_AUTODETECTION_METHOD: "kubernetes-internal-ip",
+      NO_DEFAULT_POOLS: "true",
+      FELIX_VXLANMTU: { configMapKeyRef: { name: "calico-config", key: "veth_mtu" } },
+      FELIX_LOGSEVERITYSCREEN: "info",
+    });
+    expect(result.map((o) => o.kind)).not.toContain("IPPool");
+    expect(result.find((o) => o.kind === "FelixConfiguration")?.spec).toEqual({ prometheusMetricsEnabled: true });
+  });
+
+  it("in its final form finds addresses as the manifests say, where they say it", () => {
+    const containers = [{ name: "calico-node", env: [{ name: "IP_AUTODETECTION_METHOD", value: "interface=eth1" }] }];
+    const objects = patched(calicoManifests, { kind: "DaemonSet" }, { spec: { template: { spec: { containers } } } });
+
+    expect(env(transformed(objects).node)).toMatchObject({ IP_AUTODETECTION_METHOD: "kubernetes-internal-ip" });
+    expect(env(transformed(objects, {}, "final").node)).toMatchObject({ IP_AUTODETECTION_METHOD: "interface=eth1" });
   });
 
   it("leaves all other objects as they were", () => {

@@ -3,6 +3,7 @@ import type { ClusterSnapshot, Finding, PlanNode, Vtep } from "../contract.ts";
 import { checkDirectories } from "../directories.ts";
 import { blocker, info, warning, when } from "../findings.ts";
 import { nameOf, placeOf } from "../objects.ts";
+import { rangeOf } from "../overlays.ts";
 import { checkHosts, checkNodes } from "./check-nodes.ts";
 import { flannel } from "./facts.ts";
 import { type Install, optionOf } from "./install.ts";
@@ -117,12 +118,21 @@ function checkBackend(found: Found): Finding[] {
       ),
     ),
     ...when(
-      settings.ipv6Network !== undefined || netConf.enableipv4 === false,
+      netConf.enableipv4 === false,
       blocker(
         "NotSupportedYet",
-        "flannel runs an IPv6 overlay; its second device is not handed over yet",
+        "flannel runs without IPv4; only IPv4, alone or with IPv6 beside it, can be migrated yet",
         where,
-        "migrate an IPv4 cluster, or wait for dual stack to be supported",
+        "migrate a cluster whose pods have IPv4 addresses",
+      ),
+    ),
+    ...when(
+      settings.ipv6Network !== undefined && rangeOf(settings.overlay, 6) === undefined,
+      blocker(
+        "ValueNotFound",
+        `the IPv6 pod network (${settings.ipv6Network}) is not an IPv6 range`,
+        where,
+        "correct IPv6Network, or set spec.flannel.ipv6Network",
       ),
     ),
     ...when(

@@ -10,6 +10,7 @@ runContract({
   part: {
     manifests: flannelManifests,
     context: planOfRecording(),
+    sharesWith: ["canal"],
     overrides: {
       network: "10.100.0.0/16",
       ipv6Network: "fd00:10::/56",

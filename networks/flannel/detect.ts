@@ -22,7 +22,8 @@ export function detect(snapshot: ClusterSnapshot, overrides: Overrides): Detecti
   return inOther ? { state: "absent" } : detectEmbedded(nodes);
 }
 
-function detectInstalled(
+/** What a flanneld of these DaemonSets runs with, whatever runs beside it in their pods. */
+export function detectInstalled(
   snapshot: ClusterSnapshot,
   overrides: Overrides,
   nodes: readonly PlanNode[],

@@ -25,9 +25,9 @@ export const flannel = {
   subnetEnv: "/run/flannel/subnet.env",
 } as const;
 
-/** "flannel.1": the VXLAN device is named after its VNI. */
-export function linkName(overlay: Pick<OverlayFacts, "vni">): string {
-  return `flannel.${overlay.vni}`;
+/** "flannel.1", "flannel-v6.1": the VXLAN devices are named after their VNI. */
+export function linkName(overlay: Pick<OverlayFacts, "vni">, family: 4 | 6 = 4): string {
+  return `flannel${family === 6 ? "-v6" : ""}.${overlay.vni}`;
 }
 
 /** Key of a Node annotation. flannel puts "/" behind a bare domain, and "-" behind a domain with a path. */
@@ -42,7 +42,7 @@ export function annotationKey(prefix: string, name: string): string {
  */
 export function isAgent(daemonSet: KubeObject): boolean {
   const containers = containersOf(daemonSet);
-  if (containers.some((c) => c.name === "calico-node")) return false;
+  if (isInOther(daemonSet)) return false;
   const byContainer = containers.some(
     (c) =>
       c.name === "kube-flannel" ||
@@ -52,6 +52,11 @@ export function isAgent(daemonSet: KubeObject): boolean {
   const labels = podLabelsOf(daemonSet);
   const byLabel = labels.app === "flannel" || labels["k8s-app"] === "flannel";
   return byContainer || (byLabel && podSpecOf(daemonSet).hostNetwork === true);
+}
+
+/** Whether flanneld, if it runs in these pods at all, is a part of Canal. */
+export function isInOther(daemonSet: KubeObject): boolean {
+  return containersOf(daemonSet).some((c) => c.name === "calico-node");
 }
 
 /** "quay.io/coreos/flannel:v0.11.0-amd64", "docker.io/rancher/mirrored-flannelcni-flannel:v0.18.1", "…/flannel@sha256:…" */

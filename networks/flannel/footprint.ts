@@ -1,5 +1,6 @@
 import type { OverlayFacts } from "../contract.ts";
 import type { Footprint } from "../host-ops.ts";
+import { familiesOf } from "../overlays.ts";
 import { flannel, linkName } from "./facts.ts";
 
 /**
@@ -11,7 +12,7 @@ export function footprint(facts: { cniConfDir: string; cniBinDir: string; overla
   return {
     network: "flannel",
     links: [
-      { name: linkName(facts.overlay), kind: "vxlan" },
+      ...familiesOf(facts.overlay).map((family) => ({ name: linkName(facts.overlay, family), kind: "vxlan" as const })),
       { name: flannel.bridge, kind: "bridge" },
     ],
     chains: ["FLANNEL-POSTRTG", "FLANNEL-FWD"],
@@ -19,6 +20,7 @@ export function footprint(facts: { cniConfDir: string; cniBinDir: string; overla
     nftTables: ["ip flannel-ipv4", "ip6 flannel-ipv6"],
     ipsets: [],
     routeProtocols: [],
+    tunnelRoutes: [],
     files: [
       `${facts.cniConfDir}/${flannel.conflist}`,
       `${facts.cniConfDir}/${flannel.conf}`,

@@ -4,7 +4,7 @@ import type { Candidate } from "../choose.ts";
 import type { ClusterSnapshot, Overrides } from "../contract.ts";
 import { nameOf } from "../objects.ts";
 import { allContainersOf, configMapFileOf, configMapKeyOf, containersOf, envOf, flagOf } from "../workloads.ts";
-import { flannel, isAgent } from "./facts.ts";
+import { flannel, isAgent, isInOther } from "./facts.ts";
 
 /** net-conf.json with its keys in lower case: flannel does not tell them apart. Values as they stand. */
 export interface NetConf {
@@ -35,7 +35,9 @@ export function agentsOf(snapshot: ClusterSnapshot, overrides: Overrides): Daemo
   return snapshot
     .list(daemonSets)
     .filter((ds) =>
-      named === undefined ? isAgent(ds) : ds.metadata.name === named.name && ds.metadata.namespace === named.namespace,
+      named === undefined
+        ? isAgent(ds)
+        : ds.metadata.name === named.name && ds.metadata.namespace === named.namespace && !isInOther(ds),
     );
 }
 

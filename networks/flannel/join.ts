@@ -1,5 +1,6 @@
 import type { PlanContext, PlanNode } from "../contract.ts";
 import type { HostOp } from "../host-ops.ts";
+import { awaitDevices } from "../overlays.ts";
 import { flannel, linkName } from "./facts.ts";
 
 /** Seconds the agent may take to serve a node: pulling its images is part of it. */
@@ -20,12 +21,9 @@ export function join(context: PlanContext): HostOp[] {
 
 /** flanneld writes subnet.env when its lease is taken and its device is up; install-cni wrote the conflist before that. */
 export function awaitJoined(context: PlanContext, node: PlanNode): HostOp[] {
-  const { overlay, source } = context;
-  const mac = source.vteps[node.name]?.mac;
-  const marks = { vni: overlay.vni, port: overlay.port, ...(mac === undefined ? {} : { mac }) };
   return [
     { op: "awaitFile", path: flannel.subnetEnv, timeoutSeconds: limitSeconds },
-    { op: "awaitVxlan", name: linkName(overlay), marks, timeoutSeconds: limitSeconds },
-    { op: "awaitFile", path: `${source.cniConfDir}/${flannel.conflist}`, timeoutSeconds: limitSeconds },
+    ...awaitDevices(context, node, linkName, limitSeconds),
+    { op: "awaitFile", path: `${context.source.cniConfDir}/${flannel.conflist}`, timeoutSeconds: limitSeconds },
   ];
 }

@@ -1,16 +1,19 @@
 import { networkLabel } from "../../crds/names.ts";
 import type { ConfigMap, DaemonSet } from "../../kube/objects.ts";
 import type { KubeObject, UnknownObject } from "../../kube/types.ts";
-import type { AgentRef, Finding, OverlayFacts, PlanContext } from "../contract.ts";
+import { formatCidr } from "../cidr.ts";
+import type { AgentRef, Finding, NetworkFacts, OverlayFacts, PlanContext } from "../contract.ts";
 import { blocker } from "../findings.ts";
 import { checkKinds } from "../manifests.ts";
 import { placeOf } from "../objects.ts";
+import { rangeOf } from "../overlays.ts";
 import { agentRefOf, flagOf, holdTo, redirectHostPath } from "../workloads.ts";
+import { checkBackend, checkNetwork } from "./as-target.ts";
 import { flannel, isAgent } from "./facts.ts";
 import { readInstall } from "./install.ts";
 
 /** Whether the objects install a flannel that can share an overlay: see contract.ts. */
-export function checkManifests(objects: readonly UnknownObject[]): Finding[] {
+export function checkManifests(objects: readonly UnknownObject[], source?: NetworkFacts): Finding[] {
   const [first, ...others] = agentsIn(objects);
   if (first === undefined)
     return [
@@ -22,7 +25,8 @@ export function checkManifests(objects: readonly UnknownObject[]): Finding[] {
       ),
     ];
   const install = readInstall(configMapsIn(objects), [first, ...others]);
-  const findings = checkKinds(objects, []);
+  const fits = source === undefined ? [] : checkNetwork(install, source);
+  const findings = [...checkKinds(objects, []), ...checkBackend(install), ...fits];
   if (install.netConf === undefined)
     findings.push(
       blocker(
@@ -50,9 +54,13 @@ export function agentOf(objects: readonly UnknownObject[]): AgentRef {
 
 /**
  * The agent only on nodes of this network, restarted by nothing but the label, and the overlay's numbers in net-conf.json.
- * All else stays as it is.
+ * All else stays as it is. The final form has the numbers only.
  */
-export function transformManifests(objects: readonly UnknownObject[], context: PlanContext): UnknownObject[] {
+export function transformManifests(
+  objects: readonly UnknownObject[],
+  context: PlanContext,
+  form?: "final",
+): UnknownObject[] {
   const agents = agentsIn(objects);
   const [leading] = agents;
   const volumes = leading?.spec.template.spec.volumes ?? [];
@@ -60,7 +68,7 @@ export function transformManifests(objects: readonly UnknownObject[], context: P
   return objects.map((object) => {
     const copy = structuredClone(object);
     if (agents.some((ds) => ds === (object as KubeObject))) {
-      holdTo(copy, { [networkLabel]: "flannel" });
+      if (form === undefined) holdTo(copy, { [networkLabel]: "flannel" });
       redirectHostPath(copy, "/etc/cni/net.d", context.source.cniConfDir);
       redirectHostPath(copy, "/opt/cni/bin", context.source.cniBinDir);
     }
@@ -85,6 +93,8 @@ function shareOverlay(object: KubeObject, overlay: OverlayFacts): void {
   const conf = JSON.parse(text) as { Network?: string; Backend?: Record<string, unknown> };
   const outer = overlay.mtu === 0 ? {} : { MTU: overlay.mtu + flannel.overheadBytes };
   const Backend = { ...conf.Backend, Type: "vxlan", VNI: overlay.vni, Port: overlay.port, ...outer };
-  const wanted = { ...conf, Network: overlay.cidrs[0] ?? conf.Network, Backend };
+  const ipv6 = rangeOf(overlay, 6);
+  const v6 = ipv6 === undefined ? {} : { EnableIPv6: true, IPv6Network: formatCidr(ipv6) };
+  const wanted = { ...conf, Network: overlay.cidrs[0] ?? conf.Network, ...v6, Backend };
   if (JSON.stringify(wanted) !== JSON.stringify(conf)) data["net-conf.json"] = `${JSON.stringify(wanted, null, 2)}\n`;
 }

@@ -53,6 +53,7 @@ const places: { [K in keyof Values]: (s: Sources) => Candidate<Values[K]>[] } = 
   ],
   mtu: (s) => [
     subnetEnv(s, "FLANNEL_MTU", wholeOf),
+    smallestDeviceMtu(s),
     configured(s, "Backend.MTU", (v) => (wholeOf(v) === undefined ? undefined : Number(v) - flannel.overheadBytes)),
     { value: undefined, from: "not read yet: subnet.env on the nodes has it" },
   ],
@@ -73,8 +74,8 @@ const places: { [K in keyof Values]: (s: Sources) => Candidate<Values[K]>[] } = 
     { value: flannel.vni, from: "flannel's default" },
   ],
   port: (s) => [configured(s, "Backend.Port", wholeOf), { value: flannel.port, from: "flannel's default" }],
-  cniConfDir: (s) => directory(s, "/etc/cni/net.d", defaultDirs.conf),
-  cniBinDir: (s) => directory(s, "/opt/cni/bin", defaultDirs.bin),
+  cniConfDir: (s) => directory(s, defaultDirs.conf),
+  cniBinDir: (s) => directory(s, defaultDirs.bin),
 };
 
 /** Every setting of flannel the other network has to share, and where each was found. */
@@ -97,7 +98,7 @@ export function readSettings(sources: Sources): Settings {
       vni: find("vni").value ?? flannel.vni,
       port: find("port").value ?? flannel.port,
       mtu: find("mtu").value ?? 0,
-      cidrs: network === undefined ? [] : [network],
+      cidrs: [network ?? [], ipv6Network === undefined || ipv6Network === noIpv6 ? [] : ipv6Network].flat(),
       subnetLen: find("subnetLen").value ?? flannel.subnetLen,
       masquerade: find("ipMasq").value ?? false,
     },
@@ -150,10 +151,22 @@ function annotatedVni(s: Sources): Candidate<number> {
   return { value, from: `annotation ${annotationKey(prefix, "backend-data")} of the nodes` };
 }
 
-function directory(s: Sources, mountPath: string, fallback: string): Candidate<string>[] {
+/** subnet.env may be inside the pod only; the device is not. Read by the controller on the nodes. */
+function smallestDeviceMtu({ snapshot, nodes }: Sources): Candidate<number> {
+  const devices = nodes.flatMap((node) => snapshot.host(node.name)?.vxlans ?? []);
+  const [smallest] = devices
+    .filter((d) => d.name.startsWith("flannel."))
+    .map((d) => d.mtu)
+    .sort((a, b) => a - b);
+  return { value: smallest, from: "flannel's device on the nodes" };
+}
+
+/** flannel's own pods mount a directory where it is on the node; pods of Calico's kind below /host. */
+function directory(s: Sources, fallback: string): Candidate<string>[] {
   const { leading } = s.install;
+  const value = hostPathOf(leading, fallback) ?? hostPathOf(leading, `/host${fallback}`);
   return [
-    { value: hostPathOf(leading, mountPath), from: `daemonset ${nameOf(leading)}, volumes` },
+    { value, from: `daemonset ${nameOf(leading)}, volumes` },
     { value: fallback, from: "default" },
   ];
 }

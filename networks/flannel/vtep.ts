@@ -1,5 +1,5 @@
 import { firstOfFamily, formatAddress, parseAddress } from "../cidr.ts";
-import type { PlanNode, Vtep } from "../contract.ts";
+import type { PlanNode, TunnelEnd, Vtep } from "../contract.ts";
 import { annotationKey } from "./facts.ts";
 import type { NetConf } from "./install.ts";
 
@@ -19,22 +19,39 @@ export function vniOf(node: PlanNode, prefix: string): number | undefined {
   return typeof vni === "number" ? vni : undefined;
 }
 
+/** Names of the annotations flanneld describes its end of a family's overlay with. */
+export const endAnnotations = {
+  4: { data: "backend-data", publicIP: "public-ip" },
+  6: { data: "backend-v6-data", publicIP: "public-ipv6" },
+} as const;
+
 /**
  * The node's end of the overlay as flanneld wrote it on the Node: device address = first of the podCIDR, MAC of
- * backend-data, outer address of public-ip. Undefined while one of them is missing.
+ * backend-data, outer address of public-ip; that of IPv6 where there is one. Undefined while one of them is missing.
  */
 export function vtepOf(node: PlanNode, prefix: string): Vtep | undefined {
-  const podCIDR = firstOfFamily(node.podCIDRs, 4);
-  const mac = backendData(node, prefix)?.VtepMAC;
-  const publicIP = node.annotations[annotationKey(prefix, "public-ip")];
-  if (podCIDR === undefined || typeof mac !== "string" || parseAddress(publicIP ?? "") === undefined) return undefined;
-  if (!/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/i.test(mac)) return undefined;
-  return { ip: formatAddress(4, podCIDR.base), mac: mac.toLowerCase(), publicIP: publicIP ?? "" };
+  const end = endOf(node, prefix, 4);
+  const v6 = endOf(node, prefix, 6);
+  return end === undefined || v6 === undefined ? end : { ...end, v6 };
 }
 
-function backendData(node: PlanNode, prefix: string): Record<string, unknown> | undefined {
+function endOf(node: PlanNode, prefix: string, family: 4 | 6): TunnelEnd | undefined {
+  const names = endAnnotations[family];
+  const podCIDR = firstOfFamily(node.podCIDRs, family);
+  const mac = backendData(node, prefix, names.data)?.VtepMAC;
+  const publicIP = node.annotations[annotationKey(prefix, names.publicIP)] ?? "";
+  if (podCIDR === undefined || typeof mac !== "string" || parseAddress(publicIP)?.family !== family) return undefined;
+  if (!/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/i.test(mac)) return undefined;
+  return { ip: formatAddress(family, podCIDR.base), mac: mac.toLowerCase(), publicIP };
+}
+
+function backendData(
+  node: PlanNode,
+  prefix: string,
+  name: string = endAnnotations[4].data,
+): Record<string, unknown> | undefined {
   try {
-    const data: unknown = JSON.parse(node.annotations[annotationKey(prefix, "backend-data")] ?? "");
+    const data: unknown = JSON.parse(node.annotations[annotationKey(prefix, name)] ?? "");
     return typeof data === "object" && data !== null ? (data as Record<string, unknown>) : undefined;
   } catch {
     return undefined;

@@ -20,6 +20,6 @@ def reduced:
           volumes: (.spec.template.spec.volumes // [] | map(volume))}}},
     status: {desiredNumberScheduled: .status.desiredNumberScheduled}}
   elif .kind == "ConfigMap" then {apiVersion, kind, metadata: {name: .metadata.name, namespace: .metadata.namespace},
-    data: (.data | with_entries(select(.key | test("net-conf|cni-conf|calico_backend|veth_mtu"))))}
+    data: (.data | with_entries(select(.key | test("net-conf|cni-conf|calico_backend|veth_mtu|cni_network_config|^masquerade$|canal_iface"))))}
   else {apiVersion, kind, metadata: {name: .metadata.name}, spec} end;
 [.items[] | reduced]

@@ -1,9 +1,12 @@
-import type { NetworkPolicy } from "../../kube/objects.ts";
+import type { NetworkPolicy, Node } from "../../kube/objects.ts";
 import type { Finding, Network, NetworkFacts } from "../../networks/contract.ts";
 import { blocker, warning } from "../../networks/findings.ts";
 import type { Strategy } from "../../networks/overlays.ts";
 import { enforcesPolicies } from "../../networks/policies.ts";
+import { usageError } from "../errors.ts";
 import { someOf } from "../output.ts";
+import type { MigrationRequest } from "../request/request.ts";
+import { programName } from "../verb.ts";
 
 /** A finding of this reason needs consent: --accept-policy-changes, or the answer to the question. */
 export const policyReason = "PolicyWouldApply";
@@ -22,16 +25,31 @@ export function checkCidr(cidr: string | undefined, facts: NetworkFacts, strateg
   ];
 }
 
-/** Policies nobody has ever seen at work may cut connections as soon as they hold. */
+/** Whether policies begin to hold that nobody has ever seen at work. */
+export function beginsToEnforce(source: Network, target: Network): boolean {
+  return !enforcesPolicies[source.id] && enforcesPolicies[target.id];
+}
+
+/** They may cut connections as soon as they hold. */
 export function checkPolicies(source: Network, target: Network, policies: readonly NetworkPolicy[]): Finding[] {
-  if (policies.length === 0 || enforcesPolicies[source.id] || !enforcesPolicies[target.id]) return [];
+  if (policies.length === 0 || !beginsToEnforce(source, target)) return [];
   const names = policies.map(({ metadata }) => `${metadata.namespace}/${metadata.name}`).sort();
   return [
     warning(
       policyReason,
       `${names.length === 1 ? "1 NetworkPolicy" : `${names.length} NetworkPolicies`} that ${source.displayName} does not enforce will hold under ${target.displayName}: ${someOf(names)}`,
       "networkpolicies",
-      "look at them with kubectl get networkpolicies -A; start --accept-policy-changes goes on",
+      `${programName} plan shows what they cut off; start --accept-policy-changes goes on`,
     ),
   ];
+}
+
+/** A name nobody has in spec.nodeOrder is a slip of the pen: the node meant would not go first. */
+export function refuseUnknownNodes({ spec }: Pick<MigrationRequest, "spec">, nodes: readonly Node[]): void {
+  const names = nodes.map(({ metadata }) => metadata.name).sort();
+  const unknown = (spec.nodeOrder ?? []).filter((name) => !names.includes(name));
+  if (unknown.length === 0) return;
+  throw usageError(
+    `spec.nodeOrder names ${unknown.length === 1 ? "a node" : "nodes"} the cluster does not have: ${someOf(unknown, 10)}; its nodes are ${someOf(names, 10)}`,
+  );
 }

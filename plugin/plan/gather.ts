@@ -1,5 +1,5 @@
 import type { NetworkPolicy, Node, Pod } from "../../kube/objects.ts";
-import { networkPolicies, pods } from "../../kube/resources.ts";
+import { namespaces, networkPolicies, pods } from "../../kube/resources.ts";
 import type { ClusterSnapshot, Finding, Network, NetworkFacts, NetworkId, Overrides } from "../../networks/contract.ts";
 import { networkById } from "../../networks/index.ts";
 import { type Strategy, strategyOf } from "../../networks/overlays.ts";
@@ -9,8 +9,9 @@ import type { Io } from "../io.ts";
 import { namedAgents, overridesOf } from "../request/overrides.ts";
 import type { MigrationRequest } from "../request/request.ts";
 import type { Session } from "../session.ts";
-import { checkCidr, checkPolicies } from "./checks.ts";
+import { beginsToEnforce, checkCidr, checkPolicies, refuseUnknownNodes } from "./checks.ts";
 import { readHosts } from "./hosts.ts";
+import { type PolicyImpact, policyImpact } from "./policies/impact.ts";
 
 /** What was found in the cluster for one request. */
 export interface ClusterFacts {
@@ -21,6 +22,8 @@ export interface ClusterFacts {
   snapshot: ClusterSnapshot;
   nodes: readonly Node[];
   pods: readonly Pod[];
+  /** undefined: no policy begins to hold. */
+  policies: PolicyImpact | undefined;
 }
 
 /** Reads the cluster and judges it. Changes nothing. */
@@ -32,13 +35,19 @@ export async function gatherFacts(session: Session, io: Io, request: MigrationRe
     session.client.list(pods, options),
     session.client.list(networkPolicies, options),
   ]);
+  const nodes = snapshot.nodes as readonly Node[];
+  refuseUnknownNodes(request, nodes);
   const first = judge(snapshot, request, policyList.items);
-  const facts = { ...first, target: request.target, nodes: snapshot.nodes as readonly Node[], pods: podList.items };
-  if (first.source === undefined) return { ...facts, snapshot };
+  const facts = { ...first, target: request.target, nodes, pods: podList.items };
+  if (first.source === undefined) return { ...facts, snapshot, policies: undefined };
   const { hosts, findings } = await readHosts(session, first.source.facts.agent, facts.nodes, podList.items);
   const whole: ClusterSnapshot = { ...snapshot, host: (name) => hosts[name] };
   const second = judge(whole, request, policyList.items);
-  return { ...facts, ...second, findings: [...second.findings, ...findings], snapshot: whole };
+  const begins = policyList.items.length > 0 && beginsToEnforce(first.source.network, request.target);
+  const policies = begins
+    ? policyImpact(policyList.items, podList.items, (await session.client.list(namespaces, options)).items)
+    : undefined;
+  return { ...facts, ...second, findings: [...second.findings, ...findings], snapshot: whole, policies };
 }
 
 /** Pure: everything that is to be said about one reading of the cluster. */

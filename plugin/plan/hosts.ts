@@ -58,7 +58,7 @@ interface Reader {
   path: string;
 }
 
-/** The container of a pod that sees the host's folder, and the file's path inside it. */
+/** The container of a pod that sees the host's folder, or that writes the file, and the file's path inside it. */
 function readerIn({ metadata, spec }: Pod): Reader | undefined {
   const volume = spec.volumes?.find(({ hostPath }) => hostPath?.path.replace(/\/+$/, "") === folder);
   for (const container of spec.containers) {
@@ -73,7 +73,11 @@ function readerIn({ metadata, spec }: Pod): Reader | undefined {
       path,
     };
   }
-  return undefined;
+  // In Canal's pods the file is flanneld's own, not the host's.
+  const own = spec.containers.find((container) => container.name === "kube-flannel");
+  if (own === undefined || spec.nodeName === undefined) return undefined;
+  const { namespace = "", name } = metadata;
+  return { node: spec.nodeName, namespace, name, container: own.name, path: `${folder}/${file}` };
 }
 
 /** Lines KEY=VALUE. */

@@ -5,7 +5,7 @@ import { networkById } from "../../networks/index.ts";
 import { snapshotOf } from "../../networks/snapshot.ts";
 import { painter } from "../output.ts";
 import type { MigrationRequest } from "../request/request.ts";
-import { checkCidr, checkPolicies } from "./checks.ts";
+import { checkCidr, checkPolicies, refuseUnknownNodes } from "./checks.ts";
 import type { ClusterFacts } from "./gather.ts";
 import { parseEnv, readHosts } from "./hosts.ts";
 import { fateOf } from "./pods.ts";
@@ -73,6 +73,7 @@ describe("plugin/plan", () => {
       pod("debug", "n2"),
       pod("proxy", "n2", { ownerReferences: owner("DaemonSet") }, { hostNetwork: true }),
     ],
+    policies: undefined,
   };
 
   it("shows what was found, who goes when, and what is to be known before", () => {
@@ -96,6 +97,30 @@ describe("plugin/plan", () => {
       Nothing is in the way. Begin with: kubectl cni-migrate start --target calico -f FILE
       "
     `);
+  });
+
+  it("shows the policies that begin to hold, between the nodes and what is to be known", () => {
+    const policies = {
+      policies: [{ policy: "shop/deny", directions: ["Ingress" as const], selects: [] }],
+      cutOff: [],
+    };
+
+    const text = renderPlan(planView(request, { ...facts, policies }), painter(false));
+
+    expect(text).toMatch(
+      /\n\nNETWORKPOLICY +DIRECTIONS +PODS\nshop\/deny +Ingress +<none>\n\nNo connection.*\n\nWARNING/,
+    );
+    expect(planView(request, { ...facts, policies })).toMatchObject(policies);
+  });
+
+  it.each([
+    [["n2", "n9"], "spec.nodeOrder names a node the cluster does not have: n9; its nodes are n1, n2, n3"],
+    [["n8", "n9", "n1"], "spec.nodeOrder names nodes the cluster does not have: n8, n9; its nodes are n1, n2, n3"],
+  ])("refuses the order %j", (nodeOrder, message) => {
+    const given = { ...request, spec: { ...request.spec, nodeOrder } };
+
+    expect(() => refuseUnknownNodes(given, facts.nodes)).toThrow(message);
+    expect(() => refuseUnknownNodes({ ...request, spec: { nodeOrder: ["n3"] } }, facts.nodes)).not.toThrow();
   });
 
   it("shows every blocker, and that nothing was changed", () => {
@@ -181,6 +206,26 @@ describe("plugin/plan", () => {
     );
     expect(checkPolicies(flannel, calico, [])).toEqual([]);
     expect(checkPolicies(canal, calico, [policy])).toEqual([]);
+  });
+
+  it("reads subnet.env inside the container that writes it, where no host path is mounted", async () => {
+    const canalPod: Pod = {
+      ...pod("canal-n2", "n2", { namespace: "kube-flannel", labels: { app: "flannel" } }),
+      spec: { nodeName: "n2", containers: [{ name: "calico-node" }, { name: "kube-flannel" }] },
+      status: { phase: "Running" },
+    };
+    const asked: string[] = [];
+    const session = {
+      exec: async (where: { name: string; container: string }, command: readonly string[]) => {
+        asked.push(`${where.name} ${where.container} ${command.join(" ")}`);
+        return "FLANNEL_MTU=1450";
+      },
+    };
+
+    const read = await readHosts(session as never, flannelFacts.agent, facts.nodes, [canalPod]);
+
+    expect(asked).toEqual(["canal-n2 kube-flannel cat /run/flannel/subnet.env"]);
+    expect(read.hosts.n2?.subnetEnv).toEqual({ FLANNEL_MTU: "1450" });
   });
 
   it("reads subnet.env through the agent's pods, and says where it could not", async () => {

@@ -1,6 +1,7 @@
 import type { Finding } from "../../networks/contract.ts";
 import { escapeText, fields, type Paint, table } from "../output.ts";
 import { programName } from "../verb.ts";
+import { renderPolicies } from "./policies/render.ts";
 import type { PlanNodeRow, PlanView } from "./view.ts";
 
 /** The whole of `plan` as text. */
@@ -9,6 +10,7 @@ export function renderPlan(view: PlanView, paint: Paint): string {
     header(view, paint),
     detected(view, paint),
     nodes(view, paint),
+    renderPolicies(view, paint),
     findings(view, paint),
     verdict(view, paint),
   ];

@@ -7,6 +7,7 @@ import { someOf } from "../output.ts";
 import type { MigrationRequest } from "../request/request.ts";
 import type { ClusterFacts } from "./gather.ts";
 import { fateOf, type PodFate } from "./pods.ts";
+import type { CutRow, PolicyRow } from "./policies/impact.ts";
 
 export interface PlanNodeRow {
   name: string;
@@ -38,6 +39,10 @@ export interface PlanView {
   nodes: PlanNodeRow[];
   /** Objects of -f, as far as it was given. */
   manifests: { objects: number; agent: string } | null;
+  /** NetworkPolicies that begin to hold; empty where the source enforces them, too. */
+  policies: PolicyRow[];
+  /** What present pods can no longer do because of them. */
+  cutOff: CutRow[];
 }
 
 /** Pure: what was read into what is shown. */
@@ -70,6 +75,8 @@ export function planView(request: MigrationRequest, facts: ClusterFacts): PlanVi
             objects: request.manifests.length,
             agent: agent.daemonSets.map((name) => `${agent.namespace}/${name}`).join(", "),
           },
+    policies: facts.policies?.policies ?? [],
+    cutOff: facts.policies?.cutOff ?? [],
   };
 }
 

@@ -25,8 +25,8 @@ describe("plugin/request", () => {
     ],
     [
       "a source of a later version",
-      { source: "canal", target: "calico" },
-      "canal cannot be the source in this version: --source can be flannel",
+      { source: "cilium", target: "calico" },
+      "cilium cannot be the source in this version: --source can be ",
     ],
     ["no target", {}, "--target is missing: give the network to go to, calico"],
   ])("refuses %s", (_what, raw, message) => {

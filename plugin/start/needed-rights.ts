@@ -5,6 +5,7 @@ import {
   customResourceDefinitions,
   daemonSets,
   deployments,
+  namespaces,
   networkPolicies,
   nodeMigrations,
   nodes,
@@ -25,12 +26,14 @@ export function readRights(networks: readonly Network[]): Right[] {
     pods,
     daemonSets,
     networkPolicies,
+    namespaces,
     ...networks.flatMap((network) => network.reads),
   ];
   return [
     { verb: "get", resource: customResourceDefinitions },
     { verb: "get", resource: deployments, namespace: systemNamespace },
     { verb: "list", resource: cniMigrations },
+    { verb: "list", resource: configMaps, namespace: systemNamespace },
     ...lists.map((resource): Right => ({ verb: "list", resource })),
     ...networks.flatMap(({ configMaps: keys }) =>
       keys.flatMap(({ namespace }): Right[] =>

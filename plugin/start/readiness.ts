@@ -51,8 +51,12 @@ export function refuseUnready(readiness: Readiness, name: string | undefined): v
   const other = migrations.find((m) => outcomeOf(m) !== "succeeded" && !mayGoOn(m, name));
   if (other !== undefined) {
     const { name: unfinished } = other.metadata;
+    const next =
+      other.spec.direction === "Revert"
+        ? `to send it forward again give its NAME alone, ${programName} start ${unfinished}`
+        : `see ${programName} status ${unfinished}`;
     throw blockedError(
-      `migration ${unfinished} is not finished (${other.status?.summary ?? "Pending"}), and there is one at a time: see ${programName} status ${unfinished}`,
+      `migration ${unfinished} is not finished (${other.status?.summary ?? "Pending"}), and there is one at a time: ${next}`,
     );
   }
   if (controller === "missing") throw blockedError(`the controller is missing: run ${programName} install`);
@@ -64,5 +68,6 @@ export function refuseUnready(readiness: Readiness, name: string | undefined): v
  * creating it and now, or its manifests were lost; it is given them again.
  */
 export function mayGoOn(migration: CniMigration, name: string | undefined): boolean {
-  return name === migration.metadata.name && !isTrue(migration.status?.conditions, "TargetInstalled");
+  const { metadata, spec, status } = migration;
+  return name === metadata.name && spec.direction !== "Revert" && !isTrue(status?.conditions, "TargetInstalled");
 }

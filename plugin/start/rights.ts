@@ -1,11 +1,13 @@
 import { selfSubjectAccessReviews } from "../../kube/resources.ts";
 import type { KubeObject, RequestOptions, Resource } from "../../kube/types.ts";
 import type { Session } from "../session.ts";
+import { gives, rulesIn } from "./rules.ts";
 
 /** One thing a user may or may not do. */
 export interface Right {
   verb: string;
   resource: Pick<Resource<KubeObject>, "group" | "version" | "plural">;
+  subresource?: string;
   /** undefined: in the whole cluster. */
   namespace?: string;
 }
@@ -13,15 +15,20 @@ export interface Right {
 /** Reviews at a time: an API server answers each in a few milliseconds. */
 const atOnce = 8;
 
-/** The rights the API server says the user lacks; asked one by one, without a write. */
+/**
+ * The rights the API server says the user lacks, without a write. One review lists the rules of the whole cluster, one more
+ * those of each namespace that is still in question; what no rule gives is asked for one by one, since an API server may
+ * allow more than its rules tell.
+ */
 export async function missingRights(
   session: Session,
   rights: readonly Right[],
   options: RequestOptions,
 ): Promise<Right[]> {
   const distinct = [...new Map(rights.map((right) => [textOf(right), right])).values()];
+  const open = await notGiven(session, distinct, options);
   const missing: Right[] = [];
-  const queue = [...distinct];
+  const queue = [...open];
   const work = async () => {
     for (let right = queue.shift(); right !== undefined; right = queue.shift())
       if (!(await isAllowed(session, right, options))) missing.push(right);
@@ -30,9 +37,20 @@ export async function missingRights(
   return missing;
 }
 
+/** Those no rule gives, as far as rules can be had. */
+async function notGiven(session: Session, rights: readonly Right[], options: RequestOptions): Promise<Right[]> {
+  const everywhere = await rulesIn(session, undefined, options);
+  const left = rights.filter((right) => !gives(everywhere, right));
+  const places = [...new Set(left.flatMap(({ namespace }) => namespace ?? []))];
+  const local = new Map(
+    await Promise.all(places.map(async (place) => [place, await rulesIn(session, place, options)] as const)),
+  );
+  return left.filter((right) => right.namespace === undefined || !gives(local.get(right.namespace) ?? [], right));
+}
+
 async function isAllowed(
   session: Session,
-  { verb, resource, namespace }: Right,
+  { verb, resource, subresource, namespace }: Right,
   options: RequestOptions,
 ): Promise<boolean> {
   const { group, version, plural } = resource;
@@ -49,6 +67,7 @@ async function isAllowed(
           group,
           version,
           resource: plural,
+          ...(subresource === undefined ? {} : { subresource }),
           ...(namespace === undefined ? {} : { namespace }),
         },
       },
@@ -62,7 +81,7 @@ async function isAllowed(
 export function describeRights(rights: readonly Right[]): string[] {
   const verbs = new Map<string, string[]>();
   for (const right of rights) {
-    const where = `${nameOf(right.resource)}${right.namespace === undefined ? "" : ` in ${right.namespace}`}`;
+    const where = `${nameOf(right)}${right.namespace === undefined ? "" : ` in ${right.namespace}`}`;
     verbs.set(where, [...(verbs.get(where) ?? []), right.verb]);
   }
   return [...verbs]
@@ -74,10 +93,11 @@ function lastWords(text: string): string {
   return text.slice(text.indexOf(" "));
 }
 
-function textOf({ verb, resource, namespace }: Right): string {
-  return `${verb} ${nameOf(resource)} ${namespace ?? ""}`;
+function textOf(right: Right): string {
+  return `${right.verb} ${nameOf(right)} ${right.namespace ?? ""}`;
 }
 
-function nameOf({ group, plural }: Right["resource"]): string {
-  return group === "" ? plural : `${plural}.${group}`;
+/** "cnimigrations.cni-migrate.io/status" */
+function nameOf({ resource: { group, plural }, subresource }: Right): string {
+  return `${group === "" ? plural : `${plural}.${group}`}${subresource === undefined ? "" : `/${subresource}`}`;
 }

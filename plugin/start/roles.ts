@@ -1,6 +1,8 @@
+import { isDeepStrictEqual } from "node:util";
 import { migrationLabel, migrationRoleName } from "../../crds/names.ts";
 import type { ObjectKey, UnknownObject } from "../../kube/types.ts";
 import type { AgentRef, PolicyRule } from "../../networks/contract.ts";
+import { identityOf, sameObject } from "../finalize/record.ts";
 import { role } from "../install/rbac.ts";
 
 /**
@@ -21,6 +23,25 @@ export function migrationRoles(
     ];
     return role(migrationRoleName(migration), namespace, rules, { [migrationLabel]: migration });
   });
+}
+
+/** Kinds whose objects two networks may share by name, each with rules of its own. */
+export const sharedKinds: readonly string[] = ["ClusterRole", "Role"];
+
+/**
+ * A role of the manifests with the rules the one in the cluster has too: both networks work by it while the migration lasts.
+ * Any other object as it is. Pure.
+ */
+export function withRulesOf(existing: readonly UnknownObject[], object: UnknownObject): UnknownObject {
+  const found = existing.find((other) => sameObject(identityOf(other), identityOf(object)));
+  if (!sharedKinds.includes(object.kind) || found === undefined) return object;
+  const own = rulesOf(object);
+  const more = rulesOf(found).filter((rule) => !own.some((other) => isDeepStrictEqual(rule, other)));
+  return more.length === 0 ? object : { ...object, rules: [...own, ...more] };
+}
+
+function rulesOf(role: UnknownObject): unknown[] {
+  return Array.isArray(role.rules) ? role.rules : [];
 }
 
 function rule(group: string, resource: string, verbs: string[], resourceNames: string[]): PolicyRule[] {

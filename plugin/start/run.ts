@@ -1,11 +1,14 @@
 import type { CniMigration } from "../../crds/index.ts";
 import { pluginFieldManager } from "../../crds/names.ts";
 import { isApiError } from "../../kube/errors.ts";
-import { cniMigrations } from "../../kube/resources.ts";
-import type { UnknownObject } from "../../kube/types.ts";
+import type { ConfigMap } from "../../kube/objects.ts";
+import { cniMigrations, configMaps } from "../../kube/resources.ts";
+import type { KubeObject, UnknownObject } from "../../kube/types.ts";
 import { networks } from "../../networks/index.ts";
-import { type Applied, applyAll, displayName, withNamespaces } from "../apply.ts";
-import { blockedError, CliError, exitCodes } from "../errors.ts";
+import { type Applied, applyAll, displayName, keyOf, resourceFor, withNamespaces } from "../apply.ts";
+import { isFinalized } from "../course.ts";
+import { blockedError, CliError } from "../errors.ts";
+import { type RecordEntry, readRecord, recordObjects } from "../finalize/record.ts";
 import type { Io } from "../io.ts";
 import { serialize } from "../output.ts";
 import { policyReason } from "../plan/checks.ts";
@@ -15,9 +18,12 @@ import { type PlanView, planView } from "../plan/view.ts";
 import type { MigrationRequest } from "../request/request.ts";
 import type { Session } from "../session.ts";
 import { programName } from "../verb.ts";
+import type { WaitSeconds } from "../wait-flags.ts";
 import { readRights, refuseWithoutRights, writeRights } from "./needed-rights.ts";
 import { type StartObjects, startObjects } from "./objects.ts";
 import { gatherReadiness, mayGoOn, refuseUnready } from "./readiness.ts";
+import { recordEntries, withUids } from "./record.ts";
+import { sharedKinds } from "./roles.ts";
 import { summary } from "./summary.ts";
 
 export interface Prepared extends StartObjects {
@@ -26,6 +32,8 @@ export interface Prepared extends StartObjects {
   objects: UnknownObject[];
   /** What the API server said to each in a dry run. */
   tried: Applied[];
+  /** What is kept for `finalize`. */
+  entries: RecordEntry[];
   /** The CniMigration that is there already and is given its target again. */
   existing: CniMigration | undefined;
   summary: string;
@@ -53,14 +61,28 @@ export async function prepare(
     throw blockedError(`the source was not found; ${programName} plan says more`);
   const existing = readiness.migrations.find((m) => m.metadata.name === name);
   refuseTaken(existing, request.name, view);
-  const parts = startObjects(name, wanted, facts.source, facts);
-  await refuseWithoutRights(session, io, await writeRights(session, io, parts.roles, wait));
+  const parts = startObjects(name, wanted, facts.source, facts, await existingOf(session, io, manifests));
+  const ours = [...parts.roles, ...(recordObjects(name, []) as KubeObject[] as UnknownObject[])];
+  await refuseWithoutRights(session, io, await writeRights(session, io, ours, wait));
   const sent = [...parts.manifests, ...parts.roles];
   const tried: Applied[] = [];
-  await applyAll(sent, { session, io, dryRun: true, report: (applied) => tried.push(applied) });
+  await applyAll(parts.manifests, { session, io, dryRun: true, report: (applied) => tried.push(applied) });
+  const entries = recordEntries(tried, parts.finals, await readRecord(session, undefined, { signal: io.interrupt }));
+  await applyAll(parts.roles, { session, io, dryRun: true, report: (applied) => tried.push(applied) });
   if (existing === undefined) tried.push(await create(session, io, parts.migration, true));
   const objects = [...sent, ...(existing === undefined ? [parts.migration as unknown as UnknownObject] : [])];
-  return { ...parts, session, objects, tried, existing, summary: summary(view, tried) };
+  return { ...parts, session, objects, tried, entries, existing, summary: summary(view, tried) };
+}
+
+/** Those of the manifests two networks may share that are in the cluster already. */
+async function existingOf(session: Session, io: Io, manifests: readonly UnknownObject[]): Promise<UnknownObject[]> {
+  const shared = manifests.filter(({ kind }) => sharedKinds.includes(kind));
+  const found = await Promise.all(
+    shared.map(async (object) =>
+      session.client.get(await resourceFor(session, io, object), keyOf(object), { signal: io.interrupt }),
+    ),
+  );
+  return found.filter((object) => object !== undefined);
 }
 
 /** Blockers are told one a line; so is what needs a consent that was not given. */
@@ -76,41 +98,47 @@ function refuseBlocked({ blockers, warnings }: PlanView, io: Io, consent: boolea
 function refuseTaken(existing: CniMigration | undefined, asked: string | undefined, view: PlanView): void {
   if (existing === undefined) return;
   const { name } = existing.metadata;
-  if (!mayGoOn(existing, asked))
+  if (!mayGoOn(existing, asked)) {
+    const back = existing.spec.direction === "Revert" && !isFinalized(existing);
     throw blockedError(
-      `there is a finished migration ${name}: give another NAME, or remove its record with kubectl delete cnimigration ${name}`,
+      back
+        ? `migration ${name} went back to ${existing.spec.source}: to send it forward again give its NAME alone, ${programName} start ${name}`
+        : `there is a finished migration ${name}: give another NAME, or remove its record with kubectl delete cnimigration ${name}`,
     );
+  }
   const { source, target } = existing.spec;
   if (source !== view.source || target !== view.target)
     throw blockedError(`migration ${name} goes from ${source} to ${target}: give another NAME`);
 }
 
 export interface PerformOptions {
-  /** false: do not wait; undefined: for ever. */
-  waitSeconds: number | undefined | false;
+  wait: WaitSeconds;
   output: "json" | "yaml" | undefined;
 }
 
 /** Sends everything; the CniMigration last, so that the controller begins when all is there. */
-export async function perform(prepared: Prepared, io: Io, { waitSeconds, output }: PerformOptions): Promise<number> {
-  const { session, manifests, roles, existing } = prepared;
+export async function perform(prepared: Prepared, io: Io, { wait, output }: PerformOptions): Promise<number> {
+  const { session, manifests, roles, tried, existing } = prepared;
   const sent: UnknownObject[] = [];
   const report = ({ name, outcome, object }: Applied) => {
     sent.push(object);
     io.stderr.write(`${name} ${outcome}\n`);
   };
-  await applyAll(manifests, { session, io, dryRun: false, report });
-  await applyAll(roles, { session, io, dryRun: false, report });
-  if (existing === undefined) report(await create(session, io, prepared.migration, false));
   const { name } = prepared.migration.metadata;
+  // Before and after: what is made must be known for ours even when this is broken off in between.
+  await writeRecord(session, io, recordObjects(name, prepared.entries));
+  await applyAll(manifests, { session, io, dryRun: false, tried, report });
+  await writeRecord(session, io, recordObjects(name, withUids(prepared.entries, sent)));
+  await applyAll(roles, { session, io, dryRun: false, tried, report });
+  if (existing === undefined) report(await create(session, io, prepared.migration, false));
   if (output !== undefined) io.stdout.write(serialize(output, sent));
-  if (waitSeconds === false) {
-    io.stderr.write(`the controller has it; follow it with: ${programName} status ${name} -w\n`);
-    return exitCodes.done;
-  }
-  const { follow } = await import("../status/follow.ts");
-  const { outcome } = await follow(session, io, name, { sink: io.stderr, wide: false, timeoutSeconds: waitSeconds });
-  return outcome === "succeeded" ? exitCodes.done : exitCodes.failed;
+  const { followOn } = await import("../status/follow.ts");
+  return followOn(session, io, name, wait);
+}
+
+async function writeRecord(session: Session, io: Io, objects: readonly ConfigMap[]): Promise<void> {
+  const write = { fieldManager: pluginFieldManager, force: true, signal: io.interrupt };
+  for (const object of objects) await session.client.apply(configMaps, object, write);
 }
 
 async function create(session: Session, io: Io, migration: CniMigration, dryRun: boolean): Promise<Applied> {
@@ -121,7 +149,7 @@ async function create(session: Session, io: Io, migration: CniMigration, dryRun:
       fieldManager: pluginFieldManager,
       signal: io.interrupt,
     });
-    return { name, outcome: "created", object: made as unknown as UnknownObject };
+    return { name, outcome: "created", object: made as unknown as UnknownObject, before: undefined };
   } catch (error) {
     // The schema's rules know better than we do; what they refuse is the user's to mend.
     if (isApiError(error, 422)) throw new CliError("usage", error.message, error);

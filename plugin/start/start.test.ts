@@ -4,6 +4,7 @@ import type { Applied } from "../apply.ts";
 import type { PlanView } from "../plan/view.ts";
 import { condition, migration, withStatus } from "../status/fixtures.ts";
 import { clientSchemaVersion } from "../version-info.ts";
+import { podDeletionRole } from "./pod-deletion.ts";
 import { type Readiness, refuseUnready } from "./readiness.ts";
 import { describeRights } from "./rights.ts";
 import { migrationRoles } from "./roles.ts";
@@ -67,6 +68,20 @@ describe("plugin/start", () => {
     expect(objects.every(({ metadata }) => metadata.labels?.["cni-migrate.io/migration"] === "m")).toBe(true);
   });
 
+  it("gives the right to delete pods only where the drain is to pass budgets over", () => {
+    expect(podDeletionRole("m", {})).toEqual([]);
+    expect(podDeletionRole("m", { drain: { disableEviction: false } })).toEqual([]);
+
+    const objects = podDeletionRole("m", { drain: { disableEviction: true } });
+
+    expect(objects.map(({ kind, metadata }) => `${kind} ${metadata.name}`)).toEqual([
+      "ClusterRole cni-migrate-m-delete-pods",
+      "ClusterRoleBinding cni-migrate-m-delete-pods",
+    ]);
+    expect(objects[0]?.rules).toEqual([{ apiGroups: [""], resources: ["pods"], verbs: ["delete"] }]);
+    expect(objects.every(({ metadata }) => metadata.labels?.["cni-migrate.io/migration"] === "m")).toBe(true);
+  });
+
   it("names missing rights by resource and namespace, verbs together", () => {
     const daemonSets = { group: "apps", version: "v1", plural: "daemonsets" };
 
@@ -103,11 +118,14 @@ describe("plugin/start", () => {
       infos: [],
       nodes: [node("n2", 4), { ...node("n3", 9), skipped: "spec.nodeSelector leaves it out" }, node("n1", 3)],
       manifests: null,
+      policies: [],
+      cutOff: [],
     };
     const applied = (name: string, outcome: Applied["outcome"]) => ({
       name,
       outcome,
       object: { apiVersion: "v1", kind: "X", metadata: { name } },
+      before: undefined,
     });
 
     expect(

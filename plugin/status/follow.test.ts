@@ -74,6 +74,29 @@ describe("plugin/status/follow", () => {
     expect(told).toContain("flannel-to-calico Succeeded: 3/3 (+0.0s)");
   });
 
+  it("waits for the end of the way back, not for that of the way forward it began with", async () => {
+    const turned = (observedGeneration: number, reason: string, progress: string): KubeObject =>
+      ({
+        ...done,
+        metadata: { ...done.metadata, generation: 2 },
+        spec: { ...done.spec, direction: "Revert" },
+        status: { ...done.status, observedGeneration, progress, conditions: [condition("Succeeded", "True", reason)] },
+      }) as KubeObject;
+    const io = quickIo();
+    const session = sessionWith([
+      [modified(turned(1, "Succeeded", "3/3"), "2"), modified(turned(2, "Reverted", "4/4"), "3")],
+    ]);
+
+    const { outcome, migration } = await follow(session, io, "flannel-to-calico", {
+      sink: io.stdout,
+      wide: false,
+      timeoutSeconds: 5,
+    });
+
+    expect(outcome).toBe("succeeded");
+    expect(migration.status?.progress).toBe("4/4");
+  });
+
   it("ends at once where a right is missing", async () => {
     const forbidden = new ApiError("no", { status: 403, reason: "Forbidden", request: "GET /" });
     const io = quickIo();

@@ -3,11 +3,12 @@ import { isApiError } from "../../kube/errors.ts";
 import { Reflector } from "../../kube/reflector.ts";
 import { cniMigrations, nodeMigrations } from "../../kube/resources.ts";
 import type { KubeObject, Resource } from "../../kube/types.ts";
-import { CliError } from "../errors.ts";
+import { CliError, exitCodes } from "../errors.ts";
 import { type Io, isLive, now, type Sink, useColour } from "../io.ts";
 import { painter } from "../output.ts";
 import type { Session } from "../session.ts";
 import { programName } from "../verb.ts";
+import type { WaitSeconds } from "../wait-flags.ts";
 import { ChangeLines } from "./lines.ts";
 import { renderStatus } from "./render.ts";
 import { Screen } from "./screen.ts";
@@ -88,6 +89,19 @@ export async function follow(session: Session, io: Io, name: string, options: Fo
     stop.abort();
     await ticking;
   }
+}
+
+/**
+ * The end of a command that has set a migration going: it says how to follow it, or stays as `wait` says. Returns the exit
+ * code; throws as `follow` does.
+ */
+export async function followOn(session: Session, io: Io, name: string, wait: WaitSeconds): Promise<number> {
+  if (wait === false) {
+    io.stderr.write(`the controller has it; follow it with: ${programName} status ${name} -w\n`);
+    return exitCodes.done;
+  }
+  const { outcome } = await follow(session, io, name, { sink: io.stderr, wide: false, timeoutSeconds: wait });
+  return outcome === "succeeded" ? exitCodes.done : exitCodes.failed;
 }
 
 /** Timers take at most 2^31 - 1 ms: 24 days. */

@@ -25,7 +25,7 @@ export function renderStatus(view: StatusView, options: RenderOptions): string {
 
 function header(view: StatusView, { paint }: RenderOptions): string {
   const tone = view.outcome === "failed" ? "bad" : view.outcome === "succeeded" ? "good" : "busy";
-  const way = `${view.source} to ${view.target}${view.reverting ? ", going back" : ""}`;
+  const way = `${view.source} to ${view.target}${wayBack(view)}`;
   return fields(
     [
       ["Migration", { text: view.name, tone: "strong" }],
@@ -37,6 +37,11 @@ function header(view: StatusView, { paint }: RenderOptions): string {
     ],
     paint,
   );
+}
+
+function wayBack({ reverting, outcome, source }: StatusView): string {
+  if (!reverting) return "";
+  return outcome === "succeeded" ? `, back on ${source}` : ", going back";
 }
 
 function conditions(view: StatusView, { wide, paint }: RenderOptions): string {

@@ -73,6 +73,64 @@ describe("plugin/status", () => {
     `);
   });
 
+  const backwards = { ...migration, spec: { ...migration.spec, direction: "Revert" as const } };
+
+  it("shows a migration that goes back: what is back, what is on its way, what waits", () => {
+    const going = {
+      ...backwards,
+      status: {
+        ...migration.status,
+        summary: "Reverting",
+        message: "1 node to go",
+        nodes: { total: 4, pending: 1, inProgress: 1, migrated: 2, failed: 0, skipped: 0 },
+        conditions: [condition("Reverted", "False", "Reverting"), condition("Reconciling", "True", "Reverting")],
+      },
+    };
+    const done = (name: string, direction: "Forward" | "Revert") =>
+      node(name, {
+        step: "Done",
+        direction,
+        summary: "Done",
+        conditions: [condition("Succeeded", "True", "Succeeded")],
+      });
+    const moving = node("n3", { step: "LeaveSource", direction: "Revert", summary: "LeaveSource" });
+    const all = [done("n1", "Forward"), done("n2", "Revert"), moving, node("n4", { step: "Pending" })];
+
+    expect(renderStatus(statusView(going, all, now), plain)).toMatchInlineSnapshot(`
+      "Migration:     flannel-to-calico
+      Networks:      flannel to calico, going back (SharedOverlay)
+      Status:        Reverting
+      Message:       1 node to go
+      Nodes:         2 of 4 back, 1 in progress, 1 waiting
+      Running for:   1m30s
+
+      CONDITION     STATUS   REASON      AGE
+      Reverted      False    Reverting   1m
+      Reconciling   True     Reverting   1m
+
+      NODE   STEP          STATUS        BLOCKED-BY   STEP-TIME   TOTAL
+      n3     LeaveSource   LeaveSource   <none>       <none>      <none>
+      n1     Done          Pending       <none>       <none>      <none>
+      n2     Done          Done          <none>       <none>      <none>
+      n4     Pending       Done          <none>       <none>      <none>
+      "
+    `);
+  });
+
+  it("shows a migration that went back, and forward again", () => {
+    const gone = {
+      ...backwards,
+      status: { ...migration.status, conditions: [condition("Succeeded", "True", "Reverted")] },
+    };
+    const back = node("n2", { step: "Done", direction: "Revert", summary: "Done" });
+    const state = (given: typeof migration) => statusView(given, [back], now).nodes[0]?.state;
+
+    expect(renderStatus(statusView(gone, [back], now), plain)).toContain(
+      "flannel to calico, back on flannel (SharedOverlay)",
+    );
+    expect([state(gone), state(migration)]).toEqual(["done", "waiting"]);
+  });
+
   it("counts the nodes it leaves out", () => {
     const text = renderStatus(statusView(migration, nodes, now), { ...plain, mostNodes: 1 });
 

@@ -54,6 +54,7 @@ export interface StatusView {
   outcome: Outcome;
 }
 
+type Direction = CniMigration["spec"]["direction"];
 type Conditions = NonNullable<NonNullable<CniMigration["status"]>["conditions"]>;
 
 /** Pure: objects and a clock in, what to show out. */
@@ -68,13 +69,13 @@ export function statusView(migration: CniMigration, nodes: readonly NodeMigratio
     summary: status.summary ?? "Pending",
     message: status.message ?? "",
     progress: status.progress,
-    counts: countsOf(status.nodes),
+    counts: countsOf(status.nodes, spec.direction === "Revert"),
     ageSeconds: secondsBetween(metadata.creationTimestamp, now),
     elapsedSeconds: secondsBetween(status.startTime, dateOf(status.completionTime) ?? now),
     ended: status.completionTime !== undefined,
     conditions: (status.conditions ?? []).map((condition) => conditionRow(condition, now)),
     nodes: ownNodes(migration, nodes)
-      .map((node) => nodeRow(node, now))
+      .map((node) => nodeRow(node, spec.direction, now))
       .sort(byProblem),
     outcome: outcomeOf(migration),
   };
@@ -130,8 +131,9 @@ function toneOf(type: string, status: string): Tone | undefined {
   return status === "True" ? "good" : status === "False" ? "busy" : undefined;
 }
 
-function nodeRow(node: NodeMigration, now: Date): NodeRow {
+function nodeRow(node: NodeMigration, direction: Direction, now: Date): NodeRow {
   const { metadata, spec, status = {} } = node;
+  const state = stateOf(node, direction);
   const times = (status.steps ?? []).flatMap(({ name, startTime, completionTime }) => {
     const seconds = secondsBetween(startTime, dateOf(completionTime) ?? now);
     return seconds === undefined ? [] : [{ step: name, seconds, running: completionTime === undefined }];
@@ -149,7 +151,7 @@ function nodeRow(node: NodeMigration, now: Date): NodeRow {
   return {
     name: spec.nodeName,
     step: status.step ?? "Pending",
-    status: status.summary ?? "Pending",
+    status: statusWord(node, state),
     blockedBy: status.blockedBy ?? "",
     message: status.message ?? "",
     podsLeft: status.drain?.pending?.length ?? 0,
@@ -158,20 +160,26 @@ function nodeRow(node: NodeMigration, now: Date): NodeRow {
     totalSeconds: secondsBetween(starts[0], end),
     times,
     ageSeconds: secondsBetween(metadata.creationTimestamp, now),
-    state: stateOf(node),
+    state,
   };
 }
 
-function stateOf(node: NodeMigration): NodeRow["state"] {
-  const is = (type: string, wanted: string) =>
-    node.status?.conditions?.some((c) => c.type === type && c.status === wanted);
-  if (is("Stalled", "True")) return "failed";
-  if (is("Succeeded", "True")) return "done";
-  const step = node.status?.step ?? "Pending";
-  return step === "Pending" ? "waiting" : step === "Done" ? "done" : "running";
+/** The summary speaks of the way the node went last; what counts here is the way the migration goes. */
+function statusWord({ status }: NodeMigration, state: NodeRow["state"]): string {
+  if (state === "waiting") return "Pending";
+  return state === "done" ? "Done" : (status?.summary ?? "Pending");
 }
 
-function countsOf(nodes: NonNullable<CniMigration["status"]>["nodes"]): string | undefined {
+/** A node that is done one way waits when the migration goes the other way. */
+function stateOf({ status }: NodeMigration, direction: Direction): NodeRow["state"] {
+  if (status?.conditions?.some((c) => c.type === "Stalled" && c.status === "True")) return "failed";
+  const step = status?.step ?? "Pending";
+  if (step !== "Pending" && step !== "Done") return "running";
+  const isOnSource = step === "Pending" || status?.direction === "Revert";
+  return isOnSource === (direction === "Revert") ? "done" : "waiting";
+}
+
+function countsOf(nodes: NonNullable<CniMigration["status"]>["nodes"], reverting: boolean): string | undefined {
   if (nodes === undefined) return undefined;
   const others: [number, string][] = [
     [nodes.inProgress, "in progress"],
@@ -180,7 +188,7 @@ function countsOf(nodes: NonNullable<CniMigration["status"]>["nodes"]): string |
     [nodes.skipped, "skipped"],
   ];
   const shown = others.filter(([count]) => count > 0).map(([count, word]) => `, ${count} ${word}`);
-  return `${nodes.migrated} of ${nodes.total} done${shown.join("")}`;
+  return `${nodes.migrated} of ${nodes.total} ${reverting ? "back" : "done"}${shown.join("")}`;
 }
 
 const urgency = { failed: 0, running: 1, waiting: 2, done: 3 } as const;

@@ -1,7 +1,16 @@
 import { managedBy, managedByLabel, migrationLabel, networkLabel } from "../../crds/names.ts";
 import { resolveResource } from "../../kube/discovery.ts";
 import { isApiError } from "../../kube/errors.ts";
-import { apiVersionOf, cniMigrations, daemonSets, nodeMigrations, roleBindings, roles } from "../../kube/resources.ts";
+import {
+  apiVersionOf,
+  clusterRoleBindings,
+  clusterRoles,
+  cniMigrations,
+  daemonSets,
+  nodeMigrations,
+  roleBindings,
+  roles,
+} from "../../kube/resources.ts";
 import type { KubeObject, ObjectKey, Resource, UnknownObject } from "../../kube/types.ts";
 import { keyOf } from "../apply.ts";
 import type { Session } from "../session.ts";
@@ -21,7 +30,8 @@ export async function installedObjects(session: Session, wanted: readonly Unknow
   const found: Doomed[] = [];
   for (const resource of [cniMigrations, nodeMigrations]) found.push(...(await listed(session, resource)));
   const labelSelector = `${managedByLabel}=${managedBy},${migrationLabel}`;
-  for (const resource of [roleBindings, roles]) found.push(...(await listed(session, resource, labelSelector)));
+  for (const resource of [roleBindings, roles, clusterRoleBindings, clusterRoles])
+    found.push(...(await listed(session, resource, labelSelector)));
   for (const object of [...wanted].reverse()) {
     const resource = await resolveResource(session.client, object.apiVersion, object.kind);
     const key = keyOf(object);

@@ -1,11 +1,14 @@
 import type { Verb } from "../verb.ts";
 import completion from "./completion.ts";
+import finalize from "./finalize.ts";
 import install from "./install.ts";
 import logs from "./logs.ts";
 import pause from "./pause.ts";
 import plan from "./plan.ts";
+import report from "./report.ts";
 import resume from "./resume.ts";
 import retry from "./retry.ts";
+import revert from "./revert.ts";
 import start from "./start.ts";
 import status from "./status.ts";
 import uninstall from "./uninstall.ts";
@@ -21,6 +24,9 @@ export const verbs: readonly Verb[] = [
   pause,
   resume,
   retry,
+  revert,
+  finalize,
+  report,
   logs,
   version,
   completion,

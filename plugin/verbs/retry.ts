@@ -27,7 +27,7 @@ async function run({ argument, io, connect }: Call): Promise<number> {
   const session = await connect();
   const options = { signal: io.interrupt };
   const all = await session.client.list(nodeMigrations, options).catch((error: unknown) => {
-    throw isApiError(error, 404) ? notInstalled("failed") : error;
+    throw isApiError(error, 404) ? notInstalled("blocked") : error;
   });
   const failures: unknown[] = [];
   for (const node of chosen(all.items, argument)) {

@@ -91,7 +91,7 @@ async function refuseUnfinished(session: Session): Promise<void> {
   const cure =
     first.status?.startTime === undefined
       ? `no node has begun: kubectl delete cnimigration ${name} removes it`
-      : `let it come to its end (${programName} status ${name} -w), or leave the nodes where they are: kubectl delete cnimigration ${name}`;
+      : `let it come to its end (${programName} status ${name} -w), go back (${programName} revert ${name}), or leave the nodes where they are: kubectl delete cnimigration ${name}`;
   throw new CliError("failed", `migration ${name} is not finished (${first.status?.summary ?? "Pending"}); ${cure}`);
 }
 

@@ -16,7 +16,8 @@ import { migrationLabel } from "../../networks/calico/facts.ts";
 import { calicoManifestPath } from "../lab/manifests.ts";
 import { ControllerProcess } from "./controller-process.ts";
 import { HostModel } from "./host-model.ts";
-import { PluginCluster, type Ran } from "./plugin-cluster.ts";
+import { PluginCluster, type Ran, type StartNodes } from "./plugin-cluster.ts";
+import type { ApiServer } from "./server.ts";
 
 const nodeNames = ["n1", "n2", "n3"];
 const timeoutSeconds = 45;
@@ -73,9 +74,9 @@ export class ControllerCluster {
     this.#watched.migrations.onChange(({ object }) => this.#check(object, migrationConditions));
   }
 
-  static async start(): Promise<ControllerCluster> {
+  static async start(startNodes?: StartNodes): Promise<ControllerCluster> {
     const model = new HostModel(nodeNames);
-    const plugin = await PluginCluster.start({}, model);
+    const plugin = await PluginCluster.start({}, model, startNodes);
     await plugin.client.patch(nodes, { name: "n1" }, { spec: { unschedulable: true } });
     const installed = await plugin.run(["install", "--timeout", "60s"]);
     if (installed.code !== 0) throw new Error(installed.err);
@@ -85,6 +86,10 @@ export class ControllerCluster {
     await cluster.#agentsOn("kube-flannel", nodeNames);
     model.watch();
     return cluster;
+  }
+
+  get server(): ApiServer {
+    return this.#plugin.server;
   }
 
   async stop(): Promise<void> {
@@ -181,6 +186,20 @@ export class ControllerCluster {
   workload(app: "web" | "log"): Pod[] {
     const own = ({ metadata }: Pod) => metadata.namespace === "shop" && metadata.labels?.app === app;
     return this.#watched.pods.list().filter((pod) => own(pod) && pod.metadata.deletionTimestamp === undefined);
+  }
+
+  /** The lowest number of Ready replicas seen from now on. */
+  lowestReady(): { value: number } {
+    const lowest = { value: this.workload("web").filter(isReady).length };
+    this.#watched.pods.onChange(() => {
+      lowest.value = Math.min(lowest.value, this.workload("web").filter(isReady).length);
+    });
+    return lowest;
+  }
+
+  /** What the controller manager and flanneld write on a node that has joined. */
+  becomeFlannelNode(name: string, index: number): Promise<void> {
+    return this.#plugin.becomeFlannelNode(name, index);
   }
 
   /** Our own pods of a role, by name. */

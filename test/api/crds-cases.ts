@@ -143,6 +143,9 @@ const badNumbers: Refusal[] = [
   no(m("batchSize 1.5", { batchSize: 1.5 }), "spec.batchSize", "integer"),
   no(m("pauseAfter 0", { pauseAfter: 0 }), "spec.pauseAfter", "greater than or equal to 1"),
   no(m("gracePeriodSeconds -2", { drain: { gracePeriodSeconds: -2 } }), "spec.drain.gracePeriodSeconds", "equal to -1"),
+  ...[0, -1, 300].map((timeout) =>
+    no(m(`drain.timeout ${timeout}`, { drain: { timeout } }), "spec.drain.timeout", "must be of type string"),
+  ),
   no(m("mtu 500", { flannel: { mtu: 500 } }), "spec.flannel.mtu", "576"),
   no(m("mtu 65536", { calico: { mtu: 65536 } }), "spec.calico.mtu", "65535"),
   no(m("vni 0", { flannel: { vni: 0 } }), "spec.flannel.vni", "equal to 1"),
@@ -205,6 +208,9 @@ const badTexts: Refusal[] = [
     "1d",
     "5m1h",
     "500ms",
+    "5 minutes",
+    "0",
+    "-1",
   ]),
   ...bad("spec.verify.timeout", (timeout) => ({ verify: { timeout } }), "is not a length of time", "such as 2m", [
     "0s",

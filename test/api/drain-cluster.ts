@@ -84,7 +84,7 @@ export class DrainCluster {
       clock: systemClock,
       node,
       startedAtMs: Date.now(),
-      draining: [],
+      draining: [] as { node: string; startedAtMs: number }[],
     };
   }
 
@@ -126,15 +126,16 @@ export class DrainCluster {
     await this.client.patch(nodes, { name }, { spec: { unschedulable } });
   }
 
-  /** So many replicas, all of them Ready on `node`, label app=NAME. Afterwards the other nodes take pods and `node` none. */
+  /** So many replicas, all of them Ready on `where`, label app=NAME. Afterwards the other nodes take pods and these none. */
   async replicasOn(
-    node: string,
+    where: string | readonly string[],
     namespace: string,
     name: string,
     replicas: number,
     kind: "ReplicaSet" | "StatefulSet" = "ReplicaSet",
   ) {
-    await this.#openOnly([node]);
+    const hosts = typeof where === "string" ? [where] : where;
+    await this.#openOnly(hosts);
     const labels = { app: name };
     const template = {
       metadata: { labels },
@@ -145,7 +146,7 @@ export class DrainCluster {
     const object = { apiVersion: "apps/v1", kind, metadata: { name, namespace }, spec };
     await this.client.create<Workload>(kind === "ReplicaSet" ? replicaSets : statefulSets, object);
     await this.ready(namespace, name, replicas);
-    await this.#openOnly(workers.filter((worker) => worker !== node));
+    await this.#openOnly(workers.filter((worker) => !hosts.includes(worker)));
   }
 
   /** Cordons all other nodes, and waits until the scheduler knows. */

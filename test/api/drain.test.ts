@@ -105,6 +105,35 @@ describe("a drain of a node with all replicas", () => {
   });
 });
 
+describe("a drain of two nodes at once with all replicas on the two", () => {
+  it.each([
+    ["two-free", "without a budget", undefined],
+    ["two-budget", "under a budget that would let two go", { maxUnavailable: 2 }],
+  ])("%s: never has two of four out, %s", async (namespace, _title, budget) => {
+    await cluster.namespace(namespace);
+    await cluster.replicasOn(["n1", "n2"], namespace, "web", 4);
+    expect(new Set(nodesOf(namespace, "web"))).toEqual(new Set(["n1", "n2"]));
+    if (budget !== undefined) await cluster.budget(namespace, "web", budget);
+    const lowest = cluster.lowestReady(namespace, "web");
+    const inputs = ["n1", "n2"].map((node) => cluster.input(node));
+    const together = {
+      memory: new EvictionMemory(),
+      draining: inputs.map(({ node, startedAtMs }) => ({ node, startedAtMs })),
+    };
+
+    const outcomes = await Promise.all(inputs.map((input) => cluster.drain({ ...input, ...together })));
+
+    expect(outcomes).toEqual([
+      { state: "done", left: [] },
+      { state: "done", left: [] },
+    ]);
+    await cluster.ready(namespace, "web", 4);
+    expect(lowest.value).toBe(3);
+    expect(new Set(nodesOf(namespace, "web"))).toEqual(new Set(["n3"]));
+    await leave(namespace);
+  });
+});
+
 describe("a drain that cannot go on", () => {
   it("touches nothing under a budget that never allows it, and goes on once the hint was followed", async () => {
     await cluster.namespace("never");

@@ -28,6 +28,15 @@ interface NodeState {
   pods: number;
 }
 
+/** A HostModel's content. */
+export interface SavedHosts {
+  nodes: NodeState[];
+  servers: [string, string][];
+  networkOf: [string, string][];
+  devices: [string, Link | undefined][];
+  tasks: string[];
+}
+
 /** What an agent does on its node when it starts. */
 const agents: Record<string, { process: string; link: string; files: readonly string[]; chains: readonly string[] }> = {
   "kube-flannel": {
@@ -66,16 +75,20 @@ export class HostModel implements PodRuntime {
   #watching = false;
 
   constructor(names: readonly string[]) {
-    for (const [index, name] of names.entries())
-      this.#nodes.set(name, {
-        name,
-        index,
-        files: new Map(),
-        links: new Map(),
-        chains: new Set(),
-        processes: new Map(),
-        pods: 1,
-      });
+    for (const name of names) this.add(name);
+  }
+
+  /** One more node, with nothing on it; that it has no network yet counts as a violation. */
+  add(name: string): void {
+    this.#nodes.set(name, {
+      name,
+      index: this.#nodes.size,
+      files: new Map(),
+      links: new Map(),
+      chains: new Set(),
+      processes: new Map(),
+      pods: 1,
+    });
   }
 
   /** From now on each change is looked at. */
@@ -95,6 +108,30 @@ export class HostModel implements PodRuntime {
     for (const uid of this.networkOf.keys()) this.networkOf.set(uid, "earlier");
     this.tasks.length = 0;
     this.violations.length = 0;
+  }
+
+  /** Nodes, addresses and tasks as they are now, for `restore`. */
+  save(): SavedHosts {
+    return structuredClone({
+      nodes: [...this.#nodes.values()],
+      servers: [...this.#servers],
+      networkOf: [...this.networkOf],
+      devices: [...this.#devices],
+      tasks: this.tasks,
+    });
+  }
+
+  /** As it was when `save` was called; what was seen since is forgotten. */
+  restore(saved: SavedHosts): void {
+    const { nodes, servers, networkOf, devices, tasks } = structuredClone(saved);
+    for (const node of nodes) this.#nodes.set(node.name, node);
+    refill(this.#servers, servers);
+    refill(this.networkOf, networkOf);
+    refill(this.#devices, devices);
+    this.tasks.splice(0, this.tasks.length, ...tasks);
+    this.violations.length = 0;
+    this.#failures.clear();
+    this.#changed();
   }
 
   /** The next task of that name on the node fails at this operation. */
@@ -172,6 +209,7 @@ export class HostModel implements PodRuntime {
     const [prefix = "", planned] = [...this.#failures].find(([start]) => name.startsWith(start)) ?? [];
     this.#failures.delete(prefix);
     for (const op of ops) {
+      if (signal.aborted) return ended({ ...result, ok: false, error: { op: op.op, message: "stopped" } });
       const error = planned?.op === op.op ? planned.message : await this.#perform(node, op, result, signal);
       if (error !== undefined) return ended({ ...result, ok: false, error: { op: op.op, message: error } });
     }
@@ -232,6 +270,7 @@ export class HostModel implements PodRuntime {
         result.facts = factsOf(node);
         return undefined;
       case "deleteRoutes":
+      case "awaitRoutes":
         return undefined;
     }
   }
@@ -295,6 +334,11 @@ export class HostModel implements PodRuntime {
       look();
     });
   }
+}
+
+function refill<K, V>(map: Map<K, V>, entries: readonly [K, V][]): void {
+  map.clear();
+  for (const [key, value] of entries) map.set(key, value);
 }
 
 function ended(result: HostResult): Ended {

@@ -97,11 +97,18 @@ async function start(client: KubeClient, pod: Pod, { runtime, signal }: KubeletO
   await setStatus(client, pod, { ...running, conditions: conditions(now, ready) });
   const ended = await end;
   if (ended === undefined) return;
+  await setEnded(client, pod, ended);
+}
+
+/** The pod's one container has ended, and left this message. */
+export async function setEnded(client: KubeClient, pod: Pod, ended: Ended, podIP?: string): Promise<void> {
+  const now = new Date().toISOString();
   const { name = "" } = pod.spec.containers[0] ?? {};
   const state = { terminated: { ...ended, reason: ended.exitCode === 0 ? "Completed" : "Error" } };
   const containerStatuses = [{ name, ready: false, restartCount: 0, image: "none", imageID: "", state }];
   const phase = ended.exitCode === 0 ? "Succeeded" : "Failed";
-  await setStatus(client, pod, { phase, conditions: conditions(now, false), containerStatuses });
+  const addresses = podIP === undefined ? {} : { podIP, podIPs: [{ ip: podIP }] };
+  await setStatus(client, pod, { phase, ...addresses, conditions: conditions(now, false), containerStatuses });
 }
 
 function conditions(now: string, ready: boolean) {
@@ -117,7 +124,7 @@ async function end(client: KubeClient, pod: Pod): Promise<void> {
   await client.delete(pods, keyOf(pod), { gracePeriodSeconds: 0, preconditions: { uid: pod.metadata.uid ?? "" } });
 }
 
-function keyOf({ metadata: { namespace = "", name } }: Pod): { namespace: string; name: string } {
+export function keyOf({ metadata: { namespace = "", name } }: Pod): { namespace: string; name: string } {
   return { namespace, name };
 }
 
@@ -127,7 +134,7 @@ async function later(ms: number, signal: AbortSignal, act: () => Promise<unknown
 }
 
 /** Pods that went away or were replaced meanwhile are none of ours; nor is anything once the test is over. */
-async function ignoringEnd(signal: AbortSignal, act: () => Promise<unknown>): Promise<void> {
+export async function ignoringEnd(signal: AbortSignal, act: () => Promise<unknown>): Promise<void> {
   if (signal.aborted) return;
   try {
     await act();

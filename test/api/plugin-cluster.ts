@@ -11,10 +11,11 @@ import { readFlags } from "../../plugin/flags.ts";
 import { globalFlags } from "../../plugin/global-flags.ts";
 import { patientClient } from "../../plugin/patient-client.ts";
 import { runProgram } from "../../plugin/program.ts";
+import type { Session } from "../../plugin/session.ts";
 import { testIo } from "../../plugin/testing/io.ts";
 import { verbs } from "../../plugin/verbs/index.ts";
 import { networkObjects } from "../lab/manifests.ts";
-import { type PodRuntime, startKubelets } from "./kubelets.ts";
+import { type KubeletOptions, type PodRuntime, startKubelets } from "./kubelets.ts";
 import { type ApiServer, startApiServer } from "./server.ts";
 
 export interface Ran {
@@ -31,10 +32,15 @@ interface RunOptions {
   tty?: boolean;
 }
 
+/** Makes the nodes of a cluster and keeps them going until the signal of the options fires. */
+export type StartNodes = (client: KubeClient, options: KubeletOptions, server: ApiServer) => Promise<void>;
+
 /** A real control plane whose nodes look as flannel leaves them, and the plugin to run against it. */
 export class PluginCluster {
   readonly server: ApiServer;
   readonly client: KubeClient;
+  /** How many requests the last command line sent. */
+  requests = 0;
   readonly #stop = new AbortController();
 
   private constructor(server: ApiServer, client: KubeClient) {
@@ -42,8 +48,12 @@ export class PluginCluster {
     this.client = client;
   }
 
-  /** `runtime`: what its nodes do with pods, see kubelets.ts. */
-  static async start(users: Record<string, string[]>, runtime?: PodRuntime): Promise<PluginCluster> {
+  /** `runtime`: what its nodes do with pods, see kubelets.ts. `startNodes`: who stands in for their kubelets. */
+  static async start(
+    users: Record<string, string[]>,
+    runtime?: PodRuntime,
+    startNodes: StartNodes = startKubelets,
+  ): Promise<PluginCluster> {
     const server = await startApiServer({ controllerManager: true, scheduler: true, users });
     const around = { env: {}, interactive: false, clock: systemClock };
     const connection = await loadConnection({ kubeconfig: server.kubeconfigPath }, around);
@@ -51,8 +61,9 @@ export class PluginCluster {
     const client = patientClient(plain, systemClock, new AbortController().signal);
     const cluster = new PluginCluster(server, client);
     const times = { startMs: 100, endMs: 50, signal: cluster.#stop.signal };
-    await startKubelets(client, { nodes: ["n1", "n2", "n3"], ...times, ...(runtime === undefined ? {} : { runtime }) });
-    for (const [index, name] of ["n1", "n2", "n3"].entries()) await cluster.#becomeFlannelNode(name, index);
+    const options = { nodes: ["n1", "n2", "n3"], ...times, ...(runtime === undefined ? {} : { runtime }) };
+    await startNodes(client, options, server);
+    for (const [index, name] of ["n1", "n2", "n3"].entries()) await cluster.becomeFlannelNode(name, index);
     await cluster.apply((await networkObjects("flannel", "10.244.0.0/16")) as unknown as UnknownObject[]);
     return cluster;
   }
@@ -71,7 +82,12 @@ export class PluginCluster {
       ...(options.interrupt === undefined ? {} : { interrupt: options.interrupt }),
       ...(options.tty === undefined ? {} : { tty: options.tty }),
     });
-    const code = await runProgram(args, verbs, io, connect);
+    let session: Session | undefined;
+    const code = await runProgram(args, verbs, io, async (global) => {
+      session = await connect(global, io);
+      return session;
+    });
+    this.requests = session?.client.requestCount ?? 0;
     return { code, out: io.out(), err: io.err() };
   }
 
@@ -113,7 +129,7 @@ export class PluginCluster {
   }
 
   /** What the controller manager and flanneld write on a node. */
-  async #becomeFlannelNode(name: string, index: number): Promise<void> {
+  async becomeFlannelNode(name: string, index: number): Promise<void> {
     const podCIDR = `10.244.${index}.0/24`;
     const annotations = {
       "flannel.alpha.coreos.com/backend-type": "vxlan",

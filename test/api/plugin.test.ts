@@ -63,6 +63,14 @@ describe("plugin against a real API server", () => {
   });
 
   describe("before install", () => {
+    it.each(["pause", "resume", "retry", "revert"])("%s says that nothing is installed", async (verb) => {
+      expect(await runWithoutTrace([verb])).toEqual({
+        code: 3,
+        out: "",
+        err: "error: cni-migrate is not installed in this cluster: run kubectl cni-migrate install\n",
+      });
+    });
+
     it("status, version, uninstall and start say that nothing is installed", async () => {
       const status = await runWithoutTrace(["status"]);
       const version = await runWithoutTrace(["version"]);
@@ -128,6 +136,16 @@ describe("plugin against a real API server", () => {
       expect(second.code).toBe(0);
       expect(second.err).toContain("deployment.apps/cni-migrate-controller unchanged\n");
       expect(second.err).not.toMatch(/ (created|configured)\n/);
+    });
+
+    it("--dry-run=server tells what another image would change, and what not", async () => {
+      const { code, out } = await runWithoutTrace(["install", "--dry-run=server", "--image", "example.com/x:1"]);
+
+      expect(code).toBe(0);
+      expect(out).toContain("deployment.apps/cni-migrate-controller configured (server dry run)\n");
+      expect(out).toContain("namespace/cni-migrate unchanged (server dry run)\n");
+      expect(out).not.toContain(" created ");
+      expect(out.match(/ configured /g)).toHaveLength(1);
     });
 
     it("version finds all parts in step", async () => {
@@ -215,20 +233,50 @@ describe("plugin against a real API server", () => {
       expect(ran.err.match(/\n/g)).toHaveLength(1);
     });
 
-    it("what the schema's rules refuse", async () => {
+    /** A file with a CniMigration of this spec. */
+    function fileOf(spec: Record<string, unknown>): string {
       const file = join(folder, "migration.yaml");
-      const migration = {
-        apiVersion: "cni-migrate.io/v1alpha1",
-        kind: "CniMigration",
-        metadata: { name: "m" },
-        spec: { target: "calico", pauseAfter: 0 },
-      };
-      writeFileSync(file, JSON.stringify(migration));
+      const migration = { apiVersion: "cni-migrate.io/v1alpha1", kind: "CniMigration", metadata: { name: "m" } };
+      writeFileSync(file, JSON.stringify({ ...migration, spec: { target: "calico", ...spec } }));
+      return file;
+    }
 
-      const ran = await runWithoutTrace(["start", "-f", file, "-f", calico, "-y"]);
+    it.each<[string, Record<string, unknown>, string]>([
+      ["a pause after no node", { pauseAfter: 0 }, "spec.pauseAfter: Invalid value: 0: "],
+      ...["5 minutes", "0", "-1"].map((timeout): [string, Record<string, unknown>, string] => [
+        `a drain timeout of ${timeout}`,
+        { drain: { timeout } },
+        `"${timeout}" is not a length of time of at least 1s; write hours, minutes and seconds such as 10m`,
+      ]),
+      ["a drain timeout without a unit", { drain: { timeout: 0 } }, "spec.drain.timeout"],
+    ])("what the schema's rules refuse: %s", async (_what, spec, text) => {
+      const ran = await runWithoutTrace(["start", "-f", fileOf(spec), "-f", calico, "-y"]);
 
-      expect(ran.code).toBe(2);
-      expect(ran.err).toContain("spec.pauseAfter");
+      expect(ran).toMatchObject({ code: 2, out: "" });
+      expect(ran.err).toContain(text);
+      expect(ran.err.match(/\n/g)).toHaveLength(1);
+    });
+
+    it("an order with nodes the cluster does not have, as plan does", async () => {
+      const file = fileOf({ nodeOrder: ["n2", "n9"] });
+
+      const start = await runWithoutTrace(["start", "-f", file, "-f", calico, "-y"]);
+      const plan = await runWithoutTrace(["plan", "-f", file]);
+
+      expect(start).toEqual({
+        code: 2,
+        out: "",
+        err: "error: spec.nodeOrder names a node the cluster does not have: n9; its nodes are n1, n2, n3\n",
+      });
+      expect(plan).toEqual(start);
+    });
+
+    it("revert with no migration to revert", async () => {
+      expect(await runWithoutTrace(["revert"])).toEqual({
+        code: 2,
+        out: "",
+        err: "error: there is no migration; begin one with kubectl cni-migrate start --target NETWORK -f FILE\n",
+      });
     });
 
     it("missing rights, all of them by name", async () => {
@@ -303,9 +351,12 @@ describe("plugin against a real API server", () => {
 
       const refused = await runWithoutTrace(begin());
       const consented = await runWithoutTrace(begin("--accept-policy-changes", "--dry-run=server"));
+      const plan = await runWithoutTrace(["plan", "--target", "calico", "-o", "json"]);
 
       await cluster.client.delete(networkPolicies, policy);
-      expect(refused.code).toBe(3);
+      expect(JSON.parse(plan.out).policies).toEqual([{ policy: "default/deny", directions: ["Ingress"], selects: [] }]);
+      expect(refused).toMatchObject({ code: 3, out: "" });
+      expect(refused.err.match(/\n/g)).toHaveLength(1);
       expect(refused.err).toContain(
         "1 NetworkPolicy that flannel does not enforce will hold under Calico: default/deny",
       );
@@ -318,6 +369,8 @@ describe("plugin against a real API server", () => {
       const { code, out } = await runWithoutTrace(["start", "--target", "calico", "-f", calico, "--dry-run=server"]);
 
       expect(code).toBe(0);
+      // 35 of them try an object each.
+      expect(cluster.requests).toBeLessThanOrEqual(65);
       expect(out).toContain("daemonset.apps/calico-node created (server dry run)\n");
       expect(out).toContain(`cnimigration.cni-migrate.io/${name} created (server dry run)\n`);
     });
@@ -331,11 +384,14 @@ describe("plugin against a real API server", () => {
 
     it("installs the target for switched nodes only, gives the two rights, and creates the migration", async () => {
       const ran = await cluster.run(["start", "--target", "calico", "-f", calico, "-y", "--batch-size", "50%"]);
+      const { requests } = cluster;
       const agent = await cluster.client.get(daemonSets, { namespace: "kube-system", name: "calico-node" });
       const role = await cluster.client.get(roles, { namespace: "kube-flannel", name: `cni-migrate-${name}` });
       const migration = await cluster.client.get(cniMigrations, { name });
 
       expect(ran.code).toBe(0);
+      // 70 of them try an object, then send it.
+      expect(requests).toBeLessThanOrEqual(110);
       expect(agent?.spec.template.spec.nodeSelector).toMatchObject({ "cni-migrate.io/network": "calico" });
       expect(role?.rules).toContainEqual({
         apiGroups: ["apps"],
@@ -402,6 +458,21 @@ describe("plugin against a real API server", () => {
       expect(document.migration.metadata).not.toHaveProperty("managedFields");
     });
 
+    it("report gives an account of it, as a document and for programs", async () => {
+      const document = await runWithoutTrace(["report"]);
+      const { code, out } = await runWithoutTrace(["report", name, "-o", "json"]);
+
+      expect(document).toMatchObject({ code: 0, err: "" });
+      expect(document.out).toContain(`# Migration ${name}\n`);
+      expect(document.out).toContain("| n2 | flannel | Pending | Pending |");
+      expect(code).toBe(0);
+      expect(JSON.parse(out)).toMatchObject({
+        migration: name,
+        endedAt: null,
+        nodes: [{ node: "n2", network: "flannel", step: "Pending", seconds: null }],
+      });
+    });
+
     it("names the migrations there are when asked for another", async () => {
       expect(await runWithoutTrace(["status", "nope"])).toEqual({
         code: 1,
@@ -455,12 +526,15 @@ describe("plugin against a real API server", () => {
       const resumedSpec = await specOf();
       const resumeAgain = await runWithoutTrace(["resume"]);
 
-      expect([pause, pauseAgain, resume, resumeAgain].map(({ code, out }) => [code, out])).toEqual(
-        Array.from({ length: 4 }, () => [0, ""]),
-      );
+      expect([pause, pauseAgain, resume, resumeAgain].map(({ code, out }) => [code, out])).toEqual([
+        [0, ""],
+        [2, ""],
+        [0, ""],
+        [2, ""],
+      ]);
       expect([pausedSpec?.paused, resumedSpec?.paused]).toEqual([true, false]);
       expect(pauseAgain.err).toContain(`migration ${name} is paused already`);
-      expect(resumeAgain.err).toBe(`migration ${name} is not paused\n`);
+      expect(resumeAgain.err).toBe(`error: migration ${name} is not paused (Migrating)\n`);
     });
 
     it("resume removes spec.pauseAfter once as many nodes are done", async () => {
@@ -472,7 +546,7 @@ describe("plugin against a real API server", () => {
 
       const { code } = await cluster.run(["resume"]);
 
-      expect([early.code, code]).toEqual([0, 0]);
+      expect([early.code, code]).toEqual([2, 0]);
       expect(await specOf()).not.toHaveProperty("pauseAfter");
     });
 
@@ -509,6 +583,94 @@ describe("plugin against a real API server", () => {
       });
       expect(asked).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
       expect(Date.parse(asked)).toBeGreaterThanOrEqual(before);
+    });
+  });
+
+  describe("revert", () => {
+    const specOf = async () => (await cluster.client.get(cniMigrations, { name }))?.spec;
+    const setNodeStatus = (status: Record<string, unknown>) =>
+      cluster.client.patch(nodeMigrations, { name: "n2" }, { status }, { subresource: "status" });
+
+    it("refuses while no node has begun to move", async () => {
+      await setNodeStatus({ step: "Pending", conditions: [] });
+
+      expect(await runWithoutTrace(["revert"])).toEqual({
+        code: 2,
+        out: "",
+        err: `error: no node has begun to move in migration ${name}: there is nothing to revert; kubectl delete cnimigration ${name} ends it\n`,
+      });
+    });
+
+    it("turns the migration round, takes the pause back, and refuses a second time", async () => {
+      await setNodeStatus({ step: "Drain" });
+      await cluster.client.patch(cniMigrations, { name }, { spec: { paused: true, pauseAfter: 2 } });
+
+      const revert = await cluster.run(["revert", name]);
+      const spec = await specOf();
+      const again = await runWithoutTrace(["revert"]);
+
+      expect(revert).toMatchObject({ code: 0, out: "" });
+      expect(revert.err).toContain(`migration ${name} goes back to flannel; its pause is taken back\n`);
+      expect(spec).toMatchObject({ direction: "Revert", paused: false });
+      expect(spec).not.toHaveProperty("pauseAfter");
+      expect(again).toMatchObject({ code: 2, out: "" });
+      expect(again.err).toMatch(/^error: migration \S+ is going back already: .*\n$/);
+    });
+
+    it("start NAME sends it forward again; with more than the NAME it is refused", async () => {
+      const more = await runWithoutTrace(["start", name, "--target", "calico", "-f", calico, "-y"]);
+      const dry = await runWithoutTrace(["start", name, "--dry-run=server"]);
+      const again = await cluster.run(["start", name, "-y"]);
+      const spec = await specOf();
+      const twice = await runWithoutTrace(["start", name, "-y"]);
+
+      expect(more).toMatchObject({ code: 3, out: "" });
+      expect(more.err).toContain(`to send it forward again give its NAME alone, kubectl cni-migrate start ${name}\n`);
+      expect(dry.out).toBe(`cnimigration.cni-migrate.io/${name} configured (server dry run)\n`);
+      expect(again).toMatchObject({ code: 0, out: "" });
+      expect(spec?.direction).toBe("Forward");
+      expect(twice).toMatchObject({ code: 2, out: "" });
+    });
+
+    it("--wait ends with the way back; the end of the way forward is not it", async () => {
+      const succeeded = (reason: string) => [{ ...condition("Succeeded", "True"), reason }];
+      const generation = async () => (await cluster.client.get(cniMigrations, { name }))?.metadata.generation;
+      await setMigrationStatus({ observedGeneration: await generation(), conditions: succeeded("Succeeded") });
+      const waiting = cluster.run(["revert", "--wait", "--timeout", "30s"]);
+      await expect.poll(async () => (await specOf())?.direction).toBe("Revert");
+      const status = { summary: "Reverted", message: "back", progress: "3/3", conditions: succeeded("Reverted") };
+      await setMigrationStatus({ ...status, observedGeneration: await generation() });
+
+      const { code, err } = await waiting;
+      const reverted = await runWithoutTrace(["revert"]);
+      const watched = await runWithoutTrace(["status", "-w"]);
+
+      expect(code).toBe(0);
+      expect(err).toMatch(/ Reverted: 3\/3: back/);
+      expect(reverted.code).toBe(2);
+      expect(reverted.err).toContain(`migration ${name} is reverted already: every node is on flannel`);
+      expect(watched.code).toBe(0);
+    });
+
+    it("without the right to it one line names the object, and nothing is changed", async () => {
+      const ran = await runWithoutTrace(["revert"], { kubeconfig: cluster.server.kubeconfigForUser("nobody") });
+
+      expect(ran.code).toBe(1);
+      expect(ran.err).toMatch(/^error: the API server answers: cnimigrations.* is forbidden.*\n$/);
+    });
+
+    it("leaves a finalized migration alone", async () => {
+      const removed = { ...condition("SourceRemoved", "True"), reason: "Finalized" };
+      await setMigrationStatus({ conditions: [condition("Succeeded", "True"), removed] });
+
+      const revert = await runWithoutTrace(["revert", name]);
+      const start = await runWithoutTrace(["start", name, "-y"]);
+
+      expect(revert).toMatchObject({ code: 2, out: "" });
+      expect(revert.err).toContain(`migration ${name} is finalized and over for good`);
+      expect(start).toEqual(revert);
+      await cluster.client.patch(cniMigrations, { name }, { spec: { direction: "Forward" } });
+      await setMigrationStatus({ summary: "Migrating", conditions: [condition("Reconciling", "True")] });
     });
   });
 

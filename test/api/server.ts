@@ -30,6 +30,8 @@ export interface ApiServer {
   ca: string;
   /** Folder with one log file a component. */
   logs: string;
+  /** http://127.0.0.1:PORT of its etcd. */
+  etcdUrl: string;
   /** Kubeconfig of a user of `options.users`. */
   kubeconfigForUser(name: string, namespace?: string): string;
   /** Kubeconfig with a fresh token of a service account that exists. */
@@ -83,6 +85,7 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
       token,
       ca,
       logs: join(folder, "logs"),
+      etcdUrl: `http://127.0.0.1:${etcdPort}`,
       kubeconfigForUser: (name, namespace) => kubeconfig(name, tokens[name] ?? unknownUser(name), namespace),
       kubeconfigForServiceAccount: async (namespace, name) => {
         const path = `/api/v1/namespaces/${namespace}/serviceaccounts/${name}/token`;

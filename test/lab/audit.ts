@@ -26,8 +26,9 @@ export const auditSettings = {
   extraVolumes: [{ name: "audit", hostPath: folder, mountPath: folder, pathType: "DirectoryOrCreate" }],
 };
 
-interface AuditEntry {
-  user?: { username?: string };
+export interface AuditEntry {
+  user?: { username?: string; extra?: Record<string, string[]> };
+  requestReceivedTimestamp?: string;
   userAgent?: string;
   verb?: string;
   objectRef?: { resource?: string; subresource?: string; apiGroup?: string; namespace?: string; name?: string };
@@ -42,6 +43,23 @@ export async function auditEntries(lab: Lab, belongs: (entry: AuditEntry) => boo
     .filter((line) => line.startsWith("{") && line.endsWith("}"))
     .map((line) => JSON.parse(line) as AuditEntry)
     .filter(belongs);
+}
+
+/** A change our controller asked for, but for its Lease and its Events: progress of a migration. */
+export function isProgress(entry: AuditEntry): boolean {
+  const { user, verb = "", objectRef: { resource = "" } = {} } = entry;
+  if (user?.username !== ourController || ["get", "list", "watch"].includes(verb)) return false;
+  return resource !== "leases" && resource !== "events";
+}
+
+/** The pod whose token was shown. */
+export function podOf({ user }: AuditEntry): string | undefined {
+  return user?.extra?.["authentication.kubernetes.io/pod-name"]?.[0];
+}
+
+/** When the server took it. */
+export function timeOf({ requestReceivedTimestamp = "" }: AuditEntry): Date {
+  return new Date(requestReceivedTimestamp);
 }
 
 /** Of our controller, or of the plugin with the user's rights. */

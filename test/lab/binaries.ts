@@ -147,6 +147,15 @@ export const binarySets = [
     builds: [{ programs: { "flannel-cni": "github.com/containernetworking/plugins/plugins/meta/flannel" } }],
   },
   {
+    // Our own, for labs of both families; the module is what it is written with.
+    id: "flannel-cni-dual-stack",
+    version: "1.3.0",
+    module: "github.com/containernetworking/cni",
+    replaces: "none",
+    source: "flannel-cni",
+    builds: [{ programs: { "flannel-cni-dual-stack": sourceMain } }],
+  },
+  {
     id: "etcd",
     version: "3.6.16",
     module: "go.etcd.io/etcd/server/v3",
@@ -173,6 +182,14 @@ export const binarySets = [
         },
       },
     ],
+  },
+  {
+    // Kubelets of simulated nodes, for the crash runner.
+    id: "kwok",
+    version: "0.8.0",
+    module: "sigs.k8s.io/kwok",
+    replaces: "own",
+    builds: [{ programs: { kwok: "sigs.k8s.io/kwok/cmd/kwok" } }],
   },
   {
     id: "cilium",

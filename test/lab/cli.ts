@@ -16,6 +16,7 @@ interface UpFlags {
   network: LabNetwork;
   ready: LabNetwork[] | undefined;
   podCidr: string;
+  dualStack: boolean | undefined;
 }
 
 const nameOption = () => new Option("--name <lab>", "which lab, when there are several").default(defaultLabName);
@@ -35,7 +36,8 @@ function program(): Command {
         labNetworks,
       ),
     )
-    .option("--pod-cidr <cidr>", "the cluster's pod network", defaultPodCidr)
+    .option("--pod-cidr <cidr>", "the cluster's pod network, or an IPv4 and an IPv6 one: A,B", defaultPodCidr)
+    .option("--dual-stack", "IPv4 and IPv6, with a default IPv6 network where --pod-cidr has none")
     .addOption(nameOption())
     .action(up);
   lab.command("down").description("end it and remove all it made").addOption(nameOption()).action(down);

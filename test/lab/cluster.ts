@@ -26,6 +26,8 @@ import {
   defaultPodCidr,
   type LabNode,
   labNodes,
+  podCidrFamilies,
+  withIPv6,
 } from "./topology.ts";
 
 export interface LabOptions {
@@ -35,7 +37,10 @@ export interface LabOptions {
   network?: LabNetwork | undefined;
   /** Networks whose images the nodes have too, to migrate to. Cilium's are only there when asked for. */
   ready?: readonly LabNetwork[] | undefined;
+  /** One network, or an IPv4 and an IPv6 one with a comma between them: then nodes and Services have both families too. */
   podCidr?: string | undefined;
+  /** Both families, with a default IPv6 network where `podCidr` has none. */
+  dualStack?: boolean | undefined;
   progress?: Progress | undefined;
 }
 
@@ -50,15 +55,24 @@ export interface LabPlan {
 }
 
 export function planLab(options: LabOptions): LabPlan {
-  const nodes = labNodes(checkNodeCount(options.nodes ?? 3));
+  const asked = options.podCidr ?? defaultPodCidr;
+  const podCidr = options.dualStack ? withIPv6(asked) : asked;
+  const dualStack = podCidrFamilies(podCidr).v6 !== undefined;
+  const nodes = labNodes(checkNodeCount(options.nodes ?? 3), dualStack);
   const network = options.network ?? "flannel";
+  if (dualStack && !["flannel", "none"].includes(network))
+    throw new LabError(`the lab starts with both families for flannel and none only, not for ${network}`);
   return {
     name: checkLabName(options.name ?? defaultLabName),
     nodes,
     network,
     networks: [...new Set([network, ...(options.ready ?? ["flannel", "calico"])])],
-    podCidr: checkPodCidr(options.podCidr ?? defaultPodCidr, nodes.length),
+    podCidr: checkPodCidr(podCidr, nodes.length),
   };
+}
+
+function isDualStack(plan: LabPlan): boolean {
+  return podCidrFamilies(plan.podCidr).v6 !== undefined;
 }
 
 /**
@@ -70,7 +84,7 @@ export async function startCluster(plan: LabPlan, progress: Progress): Promise<L
   await preflight(plan.networks, progress);
   refuseWhenTaken(plan.name);
   const folders = await ensureSets(setsFor(plan.networks), progress);
-  const template = await ensureTemplate(bundlesFor(plan.networks), progress);
+  const template = await ensureTemplate(bundlesFor(plan.networks, isDualStack(plan)), progress);
   const state: LabState = {
     name: plan.name,
     phase: "starting",

@@ -3,6 +3,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import type { NodeMigration } from "../../crds/index.ts";
 import type { Lab } from "./index.ts";
+import { podNetns } from "./pod-netns.ts";
 import { echoPort, workload } from "./workload.ts";
 
 /** A request or a connection that was lost. */
@@ -20,7 +21,7 @@ export interface ProbeTotals {
 }
 
 export interface ContinuityReport {
-  /** One GET each 50 ms to the Service from each node's own network namespace. */
+  /** One GET each 50 ms to the Service from each node's own network namespace, by each family it has. */
   nodes: ProbeTotals[];
   /** The same from inside pods, as long as the pod lived. */
   pods: ProbeTotals[];
@@ -31,16 +32,28 @@ export interface ContinuityReport {
   excused: Loss[];
 }
 
+/** A probe that was starved sees losses of its own making: for the message of a failure. */
+export function worstLag({ nodes, pods }: ContinuityReport): string {
+  const worst = Math.max(0, ...[...nodes, ...pods].map((probe) => probe.worstLagMs));
+  return `worst lag of a probe: ${worst} ms${worst > starvedMs ? ", which makes this run inconclusive" : ""}`;
+}
+
+const starvedMs = 500;
+
 interface PodSeen {
   uid: string;
   name: string;
   node: string;
-  ip: string;
+  /** IPv4 first. */
+  ips: string[];
 }
 
 interface Probe {
   name: string;
   kind: "node-http" | "pod-http" | "connections";
+  /** Whose network it uses. */
+  node: string;
+  startedAt: number;
   /** The pod it runs in, or undefined: a node's namespace. */
   from: PodSeen | undefined;
   child: ChildProcess;
@@ -54,7 +67,12 @@ export class Continuity {
   readonly #probes: Probe[] = [];
   /** Every echo pod ever seen, by address: peers are named by address. */
   readonly #pods = new Map<string, PodSeen>();
-  #serviceURL = "";
+  /** Every way a node was seen to go: its record begins anew when the node turns round. */
+  readonly #ways = new Map<string, NodeMigration>();
+  /** One of each family. */
+  #serviceURLs: string[] = [];
+  /** Nodes whose power was cut, and when. */
+  readonly #cuts: Cut[] = [];
   #watching: Promise<void> = Promise.resolve();
   #stopped = false;
 
@@ -71,19 +89,31 @@ export class Continuity {
     await kubectl(lab, ["rollout", "status", "deployment/web", "daemonset/echo", "--timeout=120s"]);
     if (options.oneNode !== undefined) for (const node of others) await kubectl(lab, ["uncordon", node]);
     const service = JSON.parse(await kubectl(lab, ["get", "service", "web", "-o", "json"]));
-    this.#serviceURL = `http://${service.spec.clusterIP}/`;
+    this.#serviceURLs = (service.spec.clusterIPs as string[]).map((ip) => `http://${inURL(ip)}/`);
   }
 
   /** Starts a probe in each node's namespace and in each echo pod; pods that come later get theirs too. */
   async start(): Promise<void> {
     const seen = await this.#echoPods();
-    const peers = seen.map((pod) => `${pod.ip}:${echoPort}`);
+    const peers = seen.flatMap(peersOf);
     for (const { name } of this.#lab.nodes) {
-      this.#run("node-http", `node ${name}`, undefined, this.#nodeCommand(name, "http.mjs", [this.#serviceURL]));
-      this.#run("connections", `node ${name}`, undefined, this.#nodeCommand(name, "tcp.mjs", peers));
+      for (const url of this.#serviceURLs)
+        this.#run(
+          "node-http",
+          `node ${name}${familyOf(url)}`,
+          undefined,
+          this.#nodeCommand(name, "http.mjs", [url]),
+          name,
+        );
+      this.#run("connections", `node ${name}`, undefined, this.#nodeCommand(name, "tcp.mjs", peers), name);
     }
     for (const pod of seen) await this.#probeFrom(pod);
     this.#watching = this.#followPods();
+  }
+
+  /** To be called right before a node's power is cut: what was there then, or led there, does not count any more. */
+  noteCut(node: string): void {
+    this.#cuts.push({ node, at: Date.now() });
   }
 
   /** Ends all probes and judges what they saw by when each node was being switched. */
@@ -91,8 +121,16 @@ export class Continuity {
     this.#stopped = true;
     await this.#watching;
     await Promise.all(this.#probes.map((probe) => end(probe)));
+    await this.#noteWays();
+    return judge(this.#probes, this.#pods, [...this.#ways.values()], this.#cuts);
+  }
+
+  async #noteWays(): Promise<void> {
     const raw = await kubectl(this.#lab, ["get", "nodemigrations", "-o", "json"]).catch(() => '{"items":[]}');
-    return judge(this.#probes, this.#pods, (JSON.parse(raw) as { items: NodeMigration[] }).items);
+    for (const nm of (JSON.parse(raw) as { items: NodeMigration[] }).items) {
+      const { direction, attempts } = nm.status ?? {};
+      this.#ways.set(`${nm.metadata.uid} ${direction} ${attempts}`, nm);
+    }
   }
 
   async #echoPods(): Promise<PodSeen[]> {
@@ -102,12 +140,18 @@ export class Continuity {
         (p: { status: { podIP?: string; phase: string }; metadata: { deletionTimestamp?: string } }) =>
           p.status.podIP !== undefined && p.status.phase === "Running" && p.metadata.deletionTimestamp === undefined,
       )
-      .map((p: { metadata: { uid: string; name: string }; spec: { nodeName: string }; status: { podIP: string } }) => ({
-        uid: p.metadata.uid,
-        name: p.metadata.name,
-        node: p.spec.nodeName,
-        ip: p.status.podIP,
-      }));
+      .map(
+        (p: {
+          metadata: { uid: string; name: string };
+          spec: { nodeName: string };
+          status: { podIPs: { ip: string }[] };
+        }) => ({
+          uid: p.metadata.uid,
+          name: p.metadata.name,
+          node: p.spec.nodeName,
+          ips: p.status.podIPs.map(({ ip }) => ip),
+        }),
+      );
     for (const pod of pods) this.#pods.set(pod.uid, pod);
     return pods;
   }
@@ -116,6 +160,7 @@ export class Continuity {
   async #followPods(): Promise<void> {
     while (!this.#stopped) {
       await new Promise((resolve) => setTimeout(resolve, 500));
+      await this.#noteWays();
       const now = await this.#echoPods().catch(() => undefined);
       if (now === undefined) continue;
       const alive = new Set(now.map((p) => p.uid));
@@ -125,7 +170,7 @@ export class Continuity {
   }
 
   async #probeFrom(pod: PodSeen): Promise<void> {
-    const netns = await podNetns(this.#lab, pod.node, pod.ip);
+    const netns = await podNetns(this.#lab, pod.node, pod.ips[0] ?? "");
     if (netns === undefined) return;
     const others = [...this.#pods.values()].filter((p) => p.node !== pod.node);
     const newest = new Map(others.map((p) => [p.node, p]));
@@ -136,8 +181,9 @@ export class Continuity {
       scriptPath(script),
       ...args,
     ];
-    this.#run("pod-http", `pod ${pod.name} on ${pod.node}`, pod, enter("http.mjs", [this.#serviceURL]));
-    const peers = [...newest.values()].map((p) => `${p.ip}:${echoPort}`);
+    for (const url of this.#serviceURLs)
+      this.#run("pod-http", `pod ${pod.name} on ${pod.node}${familyOf(url)}`, pod, enter("http.mjs", [url]));
+    const peers = [...newest.values()].flatMap(peersOf);
     this.#run("connections", `pod ${pod.name} on ${pod.node}`, pod, enter("tcp.mjs", peers));
   }
 
@@ -145,7 +191,7 @@ export class Continuity {
     return ["nsenter", `--net=${this.#lab.netnsPath(node)}`, process.execPath, scriptPath(script), ...args];
   }
 
-  #run(kind: Probe["kind"], name: string, from: PodSeen | undefined, argv: string[]): void {
+  #run(kind: Probe["kind"], name: string, from: PodSeen | undefined, argv: string[], node = from?.node ?? ""): void {
     const [command = "", ...args] = argv;
     const child = spawn(command, args, { stdio: ["ignore", "pipe", "inherit"] });
     // Whatever becomes of this process, its probes end with it.
@@ -154,6 +200,8 @@ export class Continuity {
     const probe: Probe = {
       name,
       kind,
+      node,
+      startedAt: Date.now(),
       from,
       child,
       lines: [],
@@ -164,15 +212,17 @@ export class Continuity {
   }
 }
 
-/** The path of the network namespace in which a node's pod has this address, as this process sees it. */
-async function podNetns(lab: Lab, node: string, ip: string): Promise<string | undefined> {
-  const { stdout } = await lab.exec(node, [
-    "sh",
-    "-c",
-    'for n in /run/netns/cni-*; do ip netns exec $(basename $n) ip -4 -o addr show dev eth0 2>/dev/null | sed "s#^#$n #"; done',
-  ]);
-  const line = stdout.split("\n").find((l) => l.includes(` ${ip}/`));
-  return line === undefined ? undefined : `/proc/${lab.nodePid(node)}/root${line.split(" ")[0]}`;
+/** The echo servers of a pod, as the probes take them and name them. */
+function peersOf(pod: PodSeen): string[] {
+  return pod.ips.map((ip) => `${ip}:${echoPort}`);
+}
+
+function inURL(ip: string): string {
+  return ip.includes(":") ? `[${ip}]` : ip;
+}
+
+function familyOf(url: string): string {
+  return url.includes("[") ? " by IPv6" : "";
 }
 
 function scriptPath(name: string): string {
@@ -198,6 +248,27 @@ interface Moved {
   to: number;
 }
 
+/** A node's power was cut: its pods keep their names and get new networks. */
+interface Cut {
+  node: string;
+  at: number;
+}
+
+/** A request may take so long: one that was under way when the power went. */
+const answerMs = 1000;
+
+function wasCut(
+  cuts: readonly Cut[],
+  probe: Probe,
+  pods: Map<string, PodSeen>,
+  at: number,
+  peer: string | undefined,
+): boolean {
+  const peers = [...pods.values()].filter((pod) => peer !== undefined && peersOf(pod).includes(peer));
+  const nodes = [probe.node, ...peers.map((pod) => pod.node)];
+  return cuts.some((cut) => nodes.includes(cut.node) && probe.startedAt < cut.at && at + answerMs >= cut.at);
+}
+
 function movedPods(nodeMigrations: readonly NodeMigration[]): Moved[] {
   return nodeMigrations.flatMap((nm) => {
     const at = (step: string, which: "startTime" | "completionTime") =>
@@ -214,6 +285,7 @@ function judge(
   probes: readonly Probe[],
   pods: Map<string, PodSeen>,
   nodeMigrations: readonly NodeMigration[],
+  cuts: readonly Cut[],
 ): ContinuityReport {
   const gone = movedPods(nodeMigrations);
   const moved = (pod: PodSeen | undefined, at: number) =>
@@ -232,13 +304,13 @@ function judge(
       const peerPod =
         peer === undefined
           ? undefined
-          : [...pods.values()].find((p) => `${p.ip}:${echoPort}` === peer && moved(p, line.at as number));
+          : [...pods.values()].find((p) => peersOf(p).includes(peer) && moved(p, line.at as number));
       const loss = {
         probe: probe.name,
         at: new Date(line.at),
         what: peer === undefined ? line.error : `${peer}: ${line.error}`,
       };
-      const wasMoved = moved(probe.from, line.at) || peerPod !== undefined;
+      const wasMoved = moved(probe.from, line.at) || peerPod !== undefined || wasCut(cuts, probe, pods, line.at, peer);
       if (probe.kind === "connections") connections[wasMoved ? "movedAway" : "brokenUnmoved"]++;
       (wasMoved ? excused : losses).push(loss);
     }

@@ -3,11 +3,12 @@ import { main } from "../../scripts/project.ts";
 import { Continuity, type ContinuityReport } from "./continuity.ts";
 import { LabError } from "./errors.ts";
 import { calicoManifestPath, downLab, type Lab, upLab } from "./index.ts";
-import { flannelLeftovers } from "./leftovers.ts";
+import { canalLeftovers, flannelLeftovers } from "./leftovers.ts";
+import { PolicyProbes, type PolicyReport } from "./policy-probes.ts";
 import { cniMigrate, installProduct, migrationState, stepSeconds, succeed } from "./product.ts";
 
 interface DemoOptions {
-  source: "flannel";
+  source: "flannel" | "canal";
   target: "calico";
   nodes: number;
   keep?: true;
@@ -18,7 +19,9 @@ const labName = "demo";
 const program = new Command("npm run demo --")
   .description("A real cluster changes its network while a Service on it is probed from every node.")
   .addOption(
-    new Option("--source <network>", "network the cluster starts with").choices(["flannel"]).default("flannel"),
+    new Option("--source <network>", "network the cluster starts with")
+      .choices(["flannel", "canal"])
+      .default("flannel"),
   )
   .addOption(new Option("--target <network>", "network it goes to").choices(["calico"]).default("calico"))
   .addOption(new Option("--nodes <n>", "nodes of the cluster, 2 to 9").default(3).argParser(nodeCount))
@@ -44,7 +47,7 @@ await main("demo", async () => {
   process.once("SIGINT", interrupted);
   let good = false;
   try {
-    good = await demonstrate(lab);
+    good = await demonstrate(lab, options.source);
   } finally {
     if (options.keep)
       process.stderr.write(
@@ -55,14 +58,19 @@ await main("demo", async () => {
   if (!good) process.exitCode = 1;
 });
 
-async function demonstrate(lab: Lab): Promise<boolean> {
+async function demonstrate(lab: Lab, source: DemoOptions["source"]): Promise<boolean> {
   await installProduct(lab);
   const continuity = new Continuity(lab);
   await continuity.deploy();
+  // flannel enforces no policy: there is nothing to hold until the end.
+  const policies = source === "canal" ? new PolicyProbes(lab) : undefined;
+  await policies?.deploy();
   heading("Before");
   process.stdout.write((await lab.kubectl(["get", "nodes,deployments,daemonsets", "-A"])).stdout);
   await continuity.start();
+  await policies?.start();
   let report: ContinuityReport;
+  let policyReport: PolicyReport | undefined;
   try {
     heading("kubectl cni-migrate start --target calico -f calico-vxlan.yaml");
     await succeed(
@@ -72,13 +80,29 @@ async function demonstrate(lab: Lab): Promise<boolean> {
     heading("kubectl cni-migrate status -w");
     await cniMigrate(lab, ["status", "-w"], { show: true });
   } finally {
+    policyReport = await policies?.stop();
     report = await continuity.stop();
   }
-  const leftovers = await flannelLeftovers(lab);
-  return show(lab, report, leftovers);
+  const leftovers = await (source === "canal" ? canalLeftovers : flannelLeftovers)(lab);
+  const held = policyReport === undefined || showPolicies(policyReport);
+  return (await show(lab, source, report, leftovers)) && held;
 }
 
-async function show(lab: Lab, report: ContinuityReport, leftovers: string[]): Promise<boolean> {
+function showPolicies({ denied, allowed, passed, lost }: PolicyReport): boolean {
+  const tries = (flows: readonly { tried: number }[]) => flows.reduce((sum, { tried }) => sum + tried, 0);
+  heading("What NetworkPolicies let through (one try each 50 ms between the pods of all pairs of nodes)");
+  line(`denied     ${String(tries(denied)).padStart(6)} tries     ${passed.length} passed`);
+  line(`allowed    ${String(tries(allowed)).padStart(6)} tries     ${lost.length} failed`);
+  for (const each of [...passed, ...lost].slice(0, 20)) line(`  ${each.at.toISOString()} ${each.probe}: ${each.what}`);
+  return passed.length + lost.length === 0;
+}
+
+async function show(
+  lab: Lab,
+  source: DemoOptions["source"],
+  report: ContinuityReport,
+  leftovers: string[],
+): Promise<boolean> {
   const { migration, nodes } = await migrationState(lab);
   heading("What the probes lost (one request each 50 ms from every node, answered within 1 s)");
   for (const { probe, ok, failed } of report.nodes)
@@ -91,7 +115,7 @@ async function show(lab: Lab, report: ContinuityReport, leftovers: string[]): Pr
     `long-lived TCP connections: ${report.connections.held} held (longest gap ${report.connections.worstGapMs} ms), ${report.connections.brokenUnmoved} broken between ends that were not moved`,
   );
   for (const loss of report.losses.slice(0, 20)) line(`  ${loss.at.toISOString()} ${loss.probe}: ${loss.what}`);
-  heading("What is left of flannel on the nodes");
+  heading(`What is left of ${source} on the nodes`);
   for (const each of leftovers.length === 0 ? ["nothing"] : leftovers) line(each);
   heading("Where the time went (s)");
   for (const { node, total, steps } of stepSeconds(nodes))

@@ -36,6 +36,8 @@ const ciliumTag = `v${versions.cilium}`;
 
 /** The image a pod of a lab test runs: bash, busybox, and /served, the server that is probed (native/served.c). */
 export const probeImage = "lab.local/probe:1";
+/** flannel's CNI plugin for both families (flannel-cni/), which dual-stack labs have instead of flannel's own. */
+export const dualStackCniImage = "lab.local/flannel-cni-plugin:1";
 const pauseImage = "registry.k8s.io/pause:3.10.1";
 
 /** An image that holds one program, found on PATH. */
@@ -85,6 +87,9 @@ export const bundles = {
       base: true,
       layer: [{ program: "flannel-cni", to: "/flannel" }],
     },
+  ],
+  "flannel-dual-stack": [
+    { ref: dualStackCniImage, base: true, layer: [{ program: "flannel-cni-dual-stack", to: "/flannel" }] },
   ],
   "canal-flannel": [
     { ref: "docker.io/flannel/flannel:v0.24.3", base: true, entrypoint: ["/opt/bin/flanneld"], layer: flanneld },
@@ -183,8 +188,9 @@ const bundlesOfNetwork = {
 } as const satisfies Record<LabNetwork, readonly BundleId[]>;
 
 /** All bundles for a cluster with these networks, each once, in the table's order. */
-export function bundlesFor(networks: readonly LabNetwork[]): BundleId[] {
+export function bundlesFor(networks: readonly LabNetwork[], dualStack = false): BundleId[] {
   const wanted = new Set<BundleId>(["cluster", ...networks.flatMap((network) => bundlesOfNetwork[network])]);
+  if (dualStack) wanted.add("flannel-dual-stack");
   return (Object.keys(bundles) as BundleId[]).filter((id) => wanted.has(id));
 }
 

@@ -1,6 +1,6 @@
 import { auditSettings } from "./audit.ts";
 import { versions } from "./binaries.ts";
-import { type LabNode, serviceCidr } from "./topology.ts";
+import { type LabNode, podCidrFamilies, serviceCidr, serviceCidr6 } from "./topology.ts";
 
 /** kubeadm's input. The lab is reachable from its own namespaces only, so the join token is no secret. */
 const token = "abcdef.0123456789abcdef";
@@ -20,7 +20,7 @@ export function initConfig(node: LabNode, podCidr: string): string {
       apiVersion: kubeadmApi,
       kind: "ClusterConfiguration",
       kubernetesVersion: `v${versions.kubernetes}`,
-      networking: { podSubnet: podCidr, serviceSubnet: serviceCidr },
+      networking: { podSubnet: podCidr, serviceSubnet: serviceSubnet(podCidr) },
       // The host reaches it through a forwarder on loopback. Collecting garbage more often saves a fifth of its memory.
       apiServer: {
         certSANs: ["127.0.0.1", node.address],
@@ -84,8 +84,13 @@ function nodeRegistration(node: LabNode): unknown {
     criSocket: "unix:///run/containerd/containerd.sock",
     imagePullPolicy: "Never",
     ignorePreflightErrors: ["all"],
-    kubeletExtraArgs: [{ name: "node-ip", value: node.address }],
+    kubeletExtraArgs: [{ name: "node-ip", value: [node.address, node.address6 ?? []].flat().join(",") }],
   };
+}
+
+/** Services have the families pods have. */
+function serviceSubnet(podCidr: string): string {
+  return podCidrFamilies(podCidr).v6 === undefined ? serviceCidr : `${serviceCidr},${serviceCidr6}`;
 }
 
 /** JSON is YAML. */

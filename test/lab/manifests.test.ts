@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { dualStackCniImage } from "./images.ts";
 import { calicoForLab, canalForLab, flannelForLab, type ManifestObject, parseObjects } from "./manifests.ts";
 
 const configMap = (data: Record<string, unknown>): ManifestObject => ({
@@ -27,6 +28,27 @@ test("flannel gets the cluster's CIDR and a CNI version its plugin speaks; the r
   expect(dataOf(config, "net-conf.json")).toEqual({ ...netConf, Network: "10.99.0.0/16" });
   expect(dataOf(config, "cni-conf.json")).toEqual({ ...cniConf, cniVersion: "0.3.1" });
   expect(envOf(agent, 0)).toBeUndefined();
+});
+
+test("flannel in a lab of both families has both switched on, and the lab's CNI plugin", () => {
+  const initContainers = [
+    { name: "install-cni-plugin", image: "flannel's" },
+    { name: "install-cni", image: "flannel's" },
+  ];
+  const agent: ManifestObject = { ...daemonSet([]), spec: { template: { spec: { initContainers } } } };
+  const [config, edited] = flannelForLab(
+    [configMap({ "net-conf.json": { Network: "10.244.0.0/16" } }), agent],
+    "10.99.0.0/16,fd01::/56",
+  );
+  expect(dataOf(config, "net-conf.json")).toEqual({
+    Network: "10.99.0.0/16",
+    EnableIPv6: true,
+    IPv6Network: "fd01::/56",
+  });
+  expect(edited?.spec?.template?.spec?.initContainers).toEqual([
+    { name: "install-cni-plugin", image: dualStackCniImage },
+    { name: "install-cni", image: "flannel's" },
+  ]);
 });
 
 test("Calico's first pool is the cluster's CIDR, once, and only calico-node is told", () => {

@@ -4,17 +4,20 @@ import { parseAllDocuments } from "yaml";
 import { binarySets, type LabNetwork } from "./binaries.ts";
 import { downloadModule } from "./build.ts";
 import { LabError } from "./errors.ts";
+import { dualStackCniImage } from "./images.ts";
+import { podCidrFamilies } from "./topology.ts";
 
 /** As much of a Kubernetes object as the edits below touch. */
 export interface ManifestObject {
   kind: string;
   metadata: { name: string; namespace?: string };
   data?: Record<string, string>;
-  spec?: { template?: { spec?: { containers?: ManifestContainer[] } } };
+  spec?: { template?: { spec?: { containers?: ManifestContainer[]; initContainers?: ManifestContainer[] } } };
 }
 
 interface ManifestContainer {
   name: string;
+  image?: string;
   env?: { name: string; value?: string }[];
 }
 
@@ -52,11 +55,26 @@ export function parseObjects(text: string): ManifestObject[] {
   return parseAllDocuments(text).flatMap((document) => (document.toJS() as ManifestObject | null) ?? []);
 }
 
-/** flannel with the cluster's CIDR, and a CNI version its plugin of the lab's build speaks. */
+/**
+ * flannel with the cluster's CIDR, and a CNI version its plugin of the lab's build speaks. With an IPv6 network, too, it has
+ * both families switched on and the lab's own plugin.
+ */
 export function flannelForLab(objects: ManifestObject[], podCidr: string): ManifestObject[] {
-  return objects
-    .map((object) => withNetConf(object, podCidr))
+  const { v4, v6 } = podCidrFamilies(podCidr);
+  const edited = objects
+    .map((object) => withNetConf(object, v4))
     .map((object) => editData(object, "cni-conf.json", (conf) => ({ ...conf, cniVersion: "0.3.1" })));
+  if (v6 === undefined) return edited;
+  return edited
+    .map((object) => editData(object, "net-conf.json", (conf) => ({ ...conf, EnableIPv6: true, IPv6Network: v6 })))
+    .map((object) => withImage(object, "install-cni-plugin", dualStackCniImage));
+}
+
+function withImage(object: ManifestObject, initContainer: string, image: string): ManifestObject {
+  const copy = structuredClone(object);
+  for (const container of copy.spec?.template?.spec?.initContainers ?? [])
+    if (container.name === initContainer) container.image = image;
+  return copy;
 }
 
 /** Calico as shipped, its first pool being the cluster's CIDR. */

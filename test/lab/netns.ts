@@ -1,7 +1,16 @@
 import { LabError } from "./errors.ts";
 import { endAll, identify, type ProcessRecord } from "./processes.ts";
 import { must, run } from "./run.ts";
-import { hubAddress, hubNetns, type LabNode, netnsPrefix, nodeNetns, nodePrefixLength } from "./topology.ts";
+import {
+  hubAddress,
+  hubAddress6,
+  hubNetns,
+  type LabNode,
+  netnsPrefix,
+  nodeNetns,
+  nodePrefixLength,
+  nodePrefixLength6,
+} from "./topology.ts";
 
 /** Makes the hub: a namespace with the bridge that all nodes hang on. */
 export async function addHub(lab: string): Promise<void> {
@@ -11,6 +20,7 @@ export async function addHub(lab: string): Promise<void> {
     "link set lo up",
     "link add br0 type bridge",
     `addr add ${hubAddress}/${nodePrefixLength} dev br0`,
+    `addr add ${hubAddress6}/${nodePrefixLength6} dev br0 nodad`,
     "link set br0 up",
   ]);
 }
@@ -28,6 +38,13 @@ export async function addNodeNetns(lab: string, node: LabNode): Promise<void> {
     `addr add ${node.address}/${nodePrefixLength} dev eth0`,
     "link set eth0 up",
     `route add default via ${hubAddress}`,
+    ...(node.address6 === undefined
+      ? []
+      : [
+          // The address is nobody else's: without the check it can be used at once.
+          `addr add ${node.address6}/${nodePrefixLength6} dev eth0 nodad`,
+          `route add ::/0 via ${hubAddress6}`,
+        ]),
   ]);
 }
 

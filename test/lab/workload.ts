@@ -10,7 +10,8 @@ export const echoPort = 7;
  */
 const graceSeconds = 2;
 
-function container() {
+/** The probed server. */
+export function container() {
   const readinessProbe = { httpGet: { port: 8080, path: "/" }, periodSeconds: 1 };
   return { name: "main", image: probeImage, imagePullPolicy: "IfNotPresent", command: ["/served"], readinessProbe };
 }
@@ -35,7 +36,12 @@ export function workload(): object[] {
       apiVersion: "v1",
       kind: "Service",
       metadata: { name: "web", namespace: "default" },
-      spec: { selector: { app: "web" }, ports: [{ port: 80, targetPort: 8080 }] },
+      // In a cluster of both families it is reached by both.
+      spec: {
+        ipFamilyPolicy: "PreferDualStack",
+        selector: { app: "web" },
+        ports: [{ port: 80, targetPort: 8080 }],
+      },
     },
     {
       apiVersion: "apps/v1",
