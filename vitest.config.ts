@@ -1,8 +1,8 @@
 import { defineConfig } from "vitest/config";
 
 /**
- * Four rungs: unit (beside the source, no I/O beyond loopback), api (a real kube-apiserver), package (what is shipped, with
- * the real krew), lab (a real cluster).
+ * Five rungs: unit (beside the source, no I/O beyond loopback), api (a real kube-apiserver), crash (the same, with the
+ * controller killed here and there), package (what is shipped, with the real krew), lab (a real cluster).
  */
 export default defineConfig({
   test: {
@@ -11,7 +11,13 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["{crds,kube,networks,controller,plugin,scripts,test}/**/*.test.ts"],
-          exclude: ["test/api/**", "test/package/**", "test/lab/suites/**", "**/node_modules/**"],
+          exclude: [
+            "test/api/**",
+            "test/crash/sample.test.ts",
+            "test/package/**",
+            "test/lab/suites/**",
+            "**/node_modules/**",
+          ],
         },
       },
       {
@@ -20,6 +26,15 @@ export default defineConfig({
           include: ["test/api/**/*.test.ts"],
           testTimeout: 30_000,
           hookTimeout: 120_000,
+          pool: "forks",
+        },
+      },
+      {
+        test: {
+          name: "crash",
+          include: ["test/crash/sample.test.ts"],
+          testTimeout: 120_000,
+          hookTimeout: 600_000,
           pool: "forks",
         },
       },

@@ -112,6 +112,18 @@ describe("own writes", () => {
     expect(texts()).toEqual([]);
   });
 
+  it("do not bring an object back whose end was seen before their answer", async () => {
+    await started(object("5", "listed"));
+    await push({ type: "DELETED", object: object("12", "last") });
+
+    store.put(object("11", "written"));
+
+    expect(store.get(key)).toBeUndefined();
+    expect(texts()).toEqual([]);
+    store.put(object("13", "made anew", "a", "uid-later"));
+    expect(texts()).toEqual(["a=made anew"]);
+  });
+
   it("outlive the late news that an earlier object of that name is gone", async () => {
     await started(object("5", "old"));
     store.put(object("12", "made anew", "a", "uid-later"));

@@ -16,6 +16,8 @@ export class Store<T extends KubeObject> {
   readonly #listeners: ((object: T) => void)[] = [];
   /** Objects as our writes returned them, until the watch has caught up. */
   readonly #written = new Map<string, { object: T; atMs: number }>();
+  /** UIDs of objects whose end the watch has brought, for as long as an answer to a write may come after it. */
+  readonly #gone = new Map<string, number>();
   #reflector: Reflector<T> | undefined;
 
   constructor(client: KubeClient, resource: Resource<T>, options: Options<T> = {}) {
@@ -53,6 +55,7 @@ export class Store<T extends KubeObject> {
 
   /** Takes over what one of our own writes returned; answers may come in another order than the writes were made. */
   put(object: T): void {
+    if (this.#gone.has(object.metadata.uid ?? "")) return;
     const key = id(object.metadata);
     const before = this.#written.get(key);
     if (before === undefined || !isNewer(before.object, object))
@@ -66,11 +69,18 @@ export class Store<T extends KubeObject> {
 
   #changed(change: Change<T>): void {
     const key = id(change.object.metadata);
+    if (change.type === "deleted") this.#forget(change.object);
     const written = this.#written.get(key)?.object;
     // News of the end of an earlier object of that name says nothing of the one we made since.
     const gone = change.type === "deleted" && written?.metadata.uid === change.object.metadata.uid;
     if (written !== undefined && (gone || !isNewer(written, change.object))) this.#written.delete(key);
     for (const listener of this.#listeners) listener(change.object);
+  }
+
+  #forget({ metadata: { uid } }: T): void {
+    const nowMs = performance.now();
+    for (const [other, atMs] of this.#gone) if (nowMs - atMs > maxLagMs) this.#gone.delete(other);
+    if (uid !== undefined) this.#gone.set(uid, nowMs);
   }
 
   /** What we wrote, for as long as the watch may lag; one it never brings was deleted while a list was made anew. */

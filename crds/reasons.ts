@@ -150,6 +150,10 @@ const findings = {
     when: "NetworkPolicies are there that the source does not enforce and the target will",
     fix: "review them with `kubectl get networkpolicies -A`, then start with --accept-policy-changes",
   },
+  PolicyWouldEnd: {
+    when: "policies are there that the source enforces and the target will not",
+    fix: "see that nothing depends on them, then start with --accept-policy-changes",
+  },
   NotSupportedYet: {
     when: "the set-up is known and this version cannot migrate it",
     fix: "the message says what is not supported; see the release notes for the version that adds it",

@@ -130,7 +130,8 @@ export const migrationConditions = {
     reasons: ["NotStarted", "Verifying", "VerifyOff", "ConnectivityVerified", "ConnectivityFailed"],
   },
   SourceRemoved: {
-    summary: "Nothing of the source is left on the nodes; its objects in the API stay, without a pod.",
+    summary:
+      "Nothing of the source is left on the nodes; its objects in the API stay, without a pod. Reason Finalized: nothing of the network that was left is in the API either.",
     reasons: ["NotStarted", "SourceKept", "SourceRemoved", "LeftoversFound", "Finalized"],
   },
   Reverted: {

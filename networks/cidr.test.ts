@@ -11,6 +11,7 @@ import {
   parseCidr,
   sizeOf,
   split,
+  without,
 } from "./cidr.ts";
 
 const cidrs = fc.oneof(
@@ -112,6 +113,25 @@ describe("networks/cidr", () => {
     ] as const)
       expect(firstRanges(parsed(text), prefix, count)).toEqual(split(parsed(text), prefix));
     expect(() => firstRanges(parsed("10.0.0.0/27"), 26, 1)).toThrow(/cannot be cut/);
+  });
+
+  it("what is left of a range fills it with the others, without an overlap", () => {
+    expect(without(parsed("10.244.0.0/16"), [parsed("10.0.0.0/8")])).toEqual([]);
+    expect(without(parsed("10.244.0.0/22"), [parsed("10.244.1.0/24")]).map(formatCidr)).toEqual([
+      "10.244.0.0/24",
+      "10.244.2.0/23",
+    ]);
+    fc.assert(
+      fc.property(fc.uniqueArray(fc.integer({ min: 0, max: 255 }), { maxLength: 12 }), (octets) => {
+        const others = octets.map((octet) => parsed(`10.244.${octet}.0/24`));
+        const left = without(parsed("10.244.0.0/16"), others);
+        const sizes = [...left, ...others].reduce((sum, range) => sum + sizeOf(range), 0n);
+
+        expect(sizes).toBe(65_536n);
+        expect(left.filter((range) => others.some((other) => overlaps(range, other)))).toEqual([]);
+      }),
+      { numRuns: 50 },
+    );
   });
 
   it("two ranges overlap exactly when one contains the other, and never across families", () => {

@@ -73,6 +73,14 @@ export function firstRanges(cidr: Cidr, prefix: number, count: number): Cidr[] {
   return split({ ...cidr, prefix: prefix - Number(bitsWanted) }, prefix).slice(0, count);
 }
 
+/** What is left of a range without others, as few ranges as that takes, in order. */
+export function without(range: Cidr, others: readonly Cidr[]): Cidr[] {
+  const inside = others.filter((other) => overlaps(range, other));
+  if (inside.length === 0) return [range];
+  if (inside.some((other) => contains(other, range))) return [];
+  return split(range, range.prefix + 1).flatMap((half) => without(half, inside));
+}
+
 /** The first range of `family` in a list of texts such as a node's podCIDRs; texts that are no ranges are passed over. */
 export function firstOfFamily(texts: readonly string[], family: 4 | 6): Cidr | undefined {
   return texts.map(parseCidr).find((cidr) => cidr?.family === family);

@@ -5,6 +5,7 @@ import { apiVersionOf } from "../kube/resources.ts";
 import type { UnknownObject } from "../kube/types.ts";
 import type { ApiChange, Network, NetworkId, Overrides, PlanContext, PlanNode, RecordedChange } from "./contract.ts";
 import { NetworkNotSupportedError } from "./detect-only.ts";
+import { footprintOf } from "./footprints.ts";
 import { allowedPaths, type Footprint, type HostOp } from "./host-ops.ts";
 import { networkById, networks } from "./index.ts";
 import { snapshotOf } from "./snapshot.ts";
@@ -234,6 +235,19 @@ function testHostWork({ network, context }: Part, test: Test): void {
     }
   });
 
+  test("reserves a node's range with objects of its own name or range only, which it may make and take back", () => {
+    const [node] = eachNode(context);
+    const changes = [...network.reserve(context), ...network.reserveNode(context, node)];
+
+    for (const { resource } of changes)
+      for (const verb of ["get", "create", "patch", "delete"]) expect(mayDo(network, resource, verb)).toBe(true);
+    for (const change of network.reserveNode(context, node)) {
+      if (change.change !== "create") throw new Error("a node's objects are made, not changed");
+      expect(change.object).toMatchObject({ apiVersion: apiVersionOf(change.resource), kind: change.resource.kind });
+      expect(change.accepts(structuredClone(change.object))).toBeUndefined();
+    }
+  });
+
   test("keeps the network's label out of its own labels", () => {
     for (const state of ["in", "out"] as const) expect(network.nodeLabels(state)).not.toHaveProperty([networkLabel]);
     expect(network.agentProcesses.length).toBeGreaterThan(0);
@@ -270,6 +284,14 @@ function testFootprint({ network, context, sharesWith = [] }: Part, test: Test):
     for (const id of sharesWith) expect(named(of(networkById(id))).some((entry) => own.includes(entry))).toBe(true);
     expect(of(network).files.filter((path) => sharedPlugins.some((plugin) => path.endsWith(`/${plugin}`)))).toEqual([]);
     expect(own.length).toBeGreaterThan(0);
+  });
+
+  test("what lingers is a part of what it leaves, and is nothing a pod of the other network could meet first", () => {
+    const facts = { ...context.source, overlay: context.overlay };
+    const part = footprintOf(network.id, network.lingers(facts));
+
+    expect(named(part).filter((entry) => !named(of(network)).includes(entry))).toEqual([]);
+    expect({ ...part, routeProtocols: [], tunnelRoutes: [] }).toEqual(footprintOf(network.id, {}));
   });
 
   test("its README names all that it leaves on a node", () => {

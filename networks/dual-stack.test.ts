@@ -86,6 +86,18 @@ describe("networks: dual stack, flannel as the source", () => {
     expect(findings.map((f) => f.reason)).toEqual(["NotSupportedYet"]);
   });
 
+  it("Calico with a pool of IPv6 cannot be left yet", () => {
+    const pool = {
+      apiVersion: "crd.projectcalico.org/v1",
+      kind: "IPPool",
+      metadata: { name: "default-ipv6-ippool" },
+      spec: { cidr: "fd00:10:244::/56", vxlanMode: "Always" },
+    };
+    const objects = [...recorded("calico-3.28.5"), pool];
+
+    expect(blockers(objects, "flannel").map((f) => f.reason)).toContain("NotSupportedYet");
+  });
+
   it.each([
     ["a node without an IPv6 range", { spec: { podCIDRs: ["10.244.1.0/24"] } }, ["PodCIDRMissing", /no IPv6 podCIDR/]],
     [

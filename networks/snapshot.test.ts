@@ -32,12 +32,16 @@ describe("networks/snapshot", () => {
 
     expect(asked.sort()).toEqual([
       "get configmaps kube-flannel/kube-flannel-cfg",
+      "list bgpconfigurations",
+      "list bgppeers",
       "list clusterinformations",
       "list daemonsets",
       "list felixconfigurations",
+      "list hostendpoints",
       "list installations",
       "list ipamblocks",
       "list ippools",
+      "list namespaces",
       "list nodes",
     ]);
   });

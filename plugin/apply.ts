@@ -45,6 +45,8 @@ export interface ApplyPlan {
   io: Io;
   /** Ask the API server what it would do, and do nothing. */
   dryRun: boolean;
+  /** Sent before these: what a dry run of them cannot find yet, they bring. */
+  others?: readonly UnknownObject[];
   /** What a dry run of the same objects has just found: it is not asked for again. */
   tried?: readonly Applied[];
   /** Told of each object when it is done. */
@@ -67,9 +69,10 @@ export function inTiers(objects: readonly UnknownObject[]): UnknownObject[][] {
  * already.
  */
 export async function applyAll(objects: readonly UnknownObject[], plan: ApplyPlan): Promise<void> {
+  const all = [...objects, ...(plan.others ?? [])];
   const bundle: Bundle = {
     resources: objects.flatMap(resourcesOfCrd),
-    namespaces: new Set(objects.filter((o) => o.kind === "Namespace").map((o) => o.metadata.name)),
+    namespaces: new Set(all.filter((o) => o.kind === "Namespace").map((o) => o.metadata.name)),
     lacking: new Map(),
   };
   let done = 0;

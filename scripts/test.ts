@@ -7,6 +7,7 @@ import { runVitest } from "./test/vitest.ts";
 const ladder = [
   { name: "unit", args: ["--project", "unit"] },
   { name: "api", args: ["--project", "api"] },
+  { name: "crash", args: ["--project", "crash"] },
   { name: "package", args: ["--project", "package"] },
   { name: "lab", args: suiteArguments(["flannel-to-calico"]) },
 ] as const;

@@ -24,7 +24,6 @@ export const finishPhase: Phase = {
     const waiting = await spread(context);
     if (waiting !== undefined) return waiting;
     await untaint(context);
-    await removeProbes(context.scope, context.migration);
     return directionOf(context.migration) === "Forward" ? arrived(context) : returned(context);
   },
 };
@@ -33,6 +32,8 @@ async function arrived(context: MigrationContext): Promise<PhaseResult> {
   const swept = await sweep(context);
   if ("outcome" in swept) return swept;
   const { migration, nodes, scope } = context;
+  // Not before: the sweep's own pods are among those that go.
+  await removeProbes(scope, migration);
   const done = selectedNodes(migration, nodes).length;
   const moved = context.nodeMigrations.filter((nm) => nm.status?.step === "Done");
   const clean = moved.every(isClean) && swept.leftovers.length === 0;
@@ -61,6 +62,7 @@ async function returned(context: MigrationContext): Promise<PhaseResult> {
   const swept = await sweep(context);
   if ("outcome" in swept) return swept;
   const { migration, nodeMigrations, scope } = context;
+  await removeProbes(scope, migration);
   const { source } = migration.spec;
   const back = nodeMigrations.filter((nm) => nm.status?.step === "Done");
   const message = back.length === 0 ? "no node had left it" : `every node is on ${source}`;

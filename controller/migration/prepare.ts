@@ -102,7 +102,10 @@ async function prepareCluster(context: MigrationContext): Promise<PhaseResult | 
   const target = networkById(migration.spec.target);
   const source = networkById(migration.spec.source);
   // Before any object of the target: what the source's agents must not follow.
-  for (const node of nodes) await ensureNodeChanges(scope.client, source.nodeObjects(plan, planNode(node), "in"));
+  for (const node of nodes) {
+    await ensureNodeChanges(scope.client, source.nodeObjects(plan, planNode(node), "in"));
+    await ensureNodeChanges(scope.client, source.reserveNode(plan, planNode(node)));
+  }
   const changes = [...source.reserve(plan), ...target.prepare(plan), ...bindSource(plan.source)];
   const pending = await pendingChanges(scope.client, changes);
   const known = context.migration.status?.undo ?? [];
@@ -195,6 +198,7 @@ async function prepareEach(
   const found = source.detect(snapshot, sourceOverrides(migration.spec));
   const vteps = found.state === "found" ? found.facts.vteps : {};
   const plan = planContext(migration, nodes, vteps);
+  await ensureNodeChanges(scope.client, source.reserve(plan));
   const missing: string[] = [];
   for (const node of these) {
     const { name } = node.metadata;
@@ -202,7 +206,8 @@ async function prepareEach(
     await ensureNodeChanges(scope.client, source.nodeObjects(plan, planned, "in"));
     // Its agent may need addresses of its own to come up.
     await ensureNodeChanges(scope.client, source.reserveNode(plan, planned));
-    if (vteps[name] === undefined) {
+    // The range of a node that has just joined comes a moment later, too.
+    if (vteps[name] === undefined || planned.podCIDRs.length === 0) {
       missing.push(name);
       continue;
     }

@@ -34,8 +34,9 @@ export async function reconcileMigration(scope: Scope, name: string): Promise<{ 
     await conclude(context, result);
     return nextLook(result, secondsToNextLook(scope, migration));
   } catch (error) {
-    if (isConflict(error)) return { afterSeconds: 0.2 };
-    throw error;
+    if (!isConflict(error)) throw error;
+    scope.log.debug({ migration: name, error }, "somebody else has written; looked at again");
+    return { afterSeconds: 0.2 };
   }
 }
 

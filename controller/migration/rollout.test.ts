@@ -142,6 +142,20 @@ describe("admit", () => {
     const names = admit({ ...base, ...change }).map((nm) => nm.metadata.name);
     expect(names.join(" ")).toBe(expected);
   });
+
+  it("lets none begin beside one it has to wait for, nor overtake one that waits", () => {
+    const asked: string[] = [];
+    const holds = (of: { metadata: { name: string } }, moving: ReadonlySet<string>) => {
+      asked.push(`${of.metadata.name} beside ${[...moving].join(" ")}`);
+      return of.metadata.name === "n3" ? "waits for node n2" : undefined;
+    };
+
+    const first = admit({ ...base, limit: 4, holds });
+    const second = admit({ ...base, limit: 4, holds, nodeMigrations: withSteps({ n2: at("n2", "Drain") }) });
+
+    expect([first.map((nm) => nm.metadata.name), second]).toEqual([["n2"], []]);
+    expect(asked).toEqual(["n2 beside ", "n3 beside n2", "n3 beside n2"]);
+  });
 });
 
 describe("the rollout", () => {

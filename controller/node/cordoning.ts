@@ -18,7 +18,10 @@ export async function keepCordoned(context: NodeContext): Promise<StepResult | u
     return undefined;
   }
   if (said?.status === "True" && said.reason === "CordonedAgain") {
-    await giveBack(context);
+    // The mark of a cordon that is not there goes before it is said: a conflict here only means another look.
+    const unmark = uncordonPatch(node, uid);
+    if (unmark !== undefined) await patch(context, unmark);
+    await say(context, "False", "Uncordoned", "somebody has made the node schedulable");
     return {
       outcome: "failed",
       reason: "Conflict",

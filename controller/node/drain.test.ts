@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { NodeMigration } from "../../crds/index.ts";
 import { cordonedByAnnotation } from "../../crds/names.ts";
+import { ApiError } from "../../kube/errors.ts";
 import type { Condition, Node, Pod, PodDisruptionBudget } from "../../kube/objects.ts";
 import type { KubeClient, ObjectKey, PatchOptions, Resource } from "../../kube/types.ts";
 import { budget, pod, workload } from "../drain/testing.ts";
@@ -118,8 +119,23 @@ describe("the drain step", () => {
       message: "node n1: spec.unschedulable was taken away for the second time while the node was drained",
       hint: "stop who does that, then kubectl cni-migrate retry n1",
     });
-    expect(wrote).toEqual(["record False Uncordoned", "uncordon"]);
+    expect(wrote).toEqual(["uncordon", "record False Uncordoned"]);
     expect(said(context)).toBe("False Uncordoned");
+  });
+
+  it("stays at that when its write meets another's", async () => {
+    const again = condition("Cordoned", "True", "CordonedAgain");
+    const { context, wrote } = pass({ cordoned: again, node: node("n1", { annotations: ours }), pods: [pod("a")] });
+    const { patch } = context.scope.client;
+    context.scope.client.patch = async () => {
+      throw new ApiError("changed", { status: 409, reason: "Conflict", request: "PATCH" });
+    };
+
+    await expect(drain(context)).rejects.toMatchObject({ status: 409 });
+    context.scope.client.patch = patch;
+
+    expect(await drain(context)).toMatchObject({ outcome: "failed", reason: "Conflict" });
+    expect(wrote).toEqual(["uncordon", "record False Uncordoned"]);
   });
 
   it.each([

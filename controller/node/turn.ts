@@ -26,7 +26,7 @@ const entries: Partial<Record<StepName, StepName>> = {
   Done: "Cordon",
 };
 
-/** Milliseconds between two looks for the end of a task; its pod's own event comes first as a rule. */
+/** Seconds between two looks for the end of a task; its pod's own event comes first as a rule. */
 const lookAgainSeconds = 2;
 
 /**

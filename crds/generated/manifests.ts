@@ -235,7 +235,7 @@ export const crdObjects: readonly CrdObject[] = [
                       ]
                     },
                     "direction": {
-                      "description": "Forward moves nodes to the target, Revert moves them back to the source. This version does not go back yet: with Revert the migration is Stalled, reason NotSupportedYet. May be changed at any time. Default Forward.",
+                      "description": "Forward moves nodes to the target, Revert moves them back to the source. May be changed at any time; a node on its way turns round from where it stands. Default Forward.",
                       "type": "string",
                       "enum": [
                         "Forward",

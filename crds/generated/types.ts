@@ -256,7 +256,7 @@ export interface CniMigrationSpec {
    */
   cidr?: string;
   /**
-   * Forward moves nodes to the target, Revert moves them back to the source. This version does not go back yet: with Revert the migration is Stalled, reason NotSupportedYet. May be changed at any time. Default Forward.
+   * Forward moves nodes to the target, Revert moves them back to the source. May be changed at any time; a node on its way turns round from where it stands. Default Forward.
    */
   direction?: Direction;
   /**

@@ -1,9 +1,11 @@
 import { createHash } from "node:crypto";
-import { managedBy, managedByLabel } from "../../crds/names.ts";
 import { ipamConfigs, ipReservations } from "../../kube/resources.ts";
-import { firstOfFamily, formatCidr, split } from "../cidr.ts";
-import type { ApiChange, OverlayFacts, PlanContext, PlanNode, RecordedChange, Vtep } from "../contract.ts";
+import type { Resource } from "../../kube/types.ts";
+import { type Cidr, firstOfFamily, formatCidr, sizeOf, without } from "../cidr.ts";
+import type { OverlayFacts, PlanContext, PlanNode, RecordedChange, Vtep } from "../contract.ts";
+import { compare } from "../findings.ts";
 import type { Footprint, HostFacts } from "../host-ops.ts";
+import { rangeOf } from "../overlays.ts";
 import { emptyBlockChanges } from "./blocks.ts";
 import { annotations, calico } from "./facts.ts";
 import { blockRoutes } from "./footprint.ts";
@@ -39,21 +41,33 @@ export function macOf(node: PlanNode): string {
 }
 
 /**
- * No block is claimed any more, and no address taken of another node's: nodes that have left hear of no new route. Every node
- * has blocks: its earlier ones and those of `reserveNode`.
+ * The part of a podCIDR that is given to no pod on Calico: there the other network begins, while pods that stay on a node until
+ * they are recycled keep their addresses. An eighth: a /27 of a /24.
  */
-export function reserve(): RecordedChange[] {
-  const key = { name: "default" };
-  const spec = { strictAffinity: true, autoAllocateBlocks: false };
+const keptBits = 3;
+
+/**
+ * From now on pods get addresses of their node's podCIDR only, and no block is claimed any more: nodes that are on the other
+ * network have a route to these ranges and hear of no new one. Pods that are there keep what they have.
+ */
+export function reserve({ overlay, nodes }: PlanContext): RecordedChange[] {
+  const pool = rangeOf(overlay, 4);
+  const podCIDRs = nodes.flatMap((node) => firstOfFamily(node.podCIDRs, 4) ?? []);
+  const outside = pool === undefined ? [] : without(pool, podCIDRs);
+  const reservedCIDRs = [...outside, ...podCIDRs.map(firstPart)].map(formatCidr).sort(compare);
   return [
-    {
-      change: "merge",
-      resource: ipamConfigs,
-      key,
-      patch: { spec },
-      orCreate: { apiVersion, kind: "IPAMConfig", metadata: key, spec },
-    },
+    settings(ipamConfigs, "IPAMConfig", "default", { strictAffinity: true, autoAllocateBlocks: false }),
+    settings(ipReservations, "IPReservation", "cni-migrate", { reservedCIDRs }),
   ];
+}
+
+function settings(resource: Resource, kind: string, name: string, spec: Record<string, unknown>): RecordedChange {
+  const orCreate = { apiVersion, kind, metadata: { name }, spec };
+  return { change: "merge", resource, key: { name }, patch: { spec }, orCreate };
+}
+
+function firstPart(range: Cidr): Cidr {
+  return { ...range, prefix: Math.min(range.prefix + keptBits, 32) };
 }
 
 /** The node's podCIDR as blocks of its own: Calico's nodes route it there. Empty ones are Calico's to collect afterwards. */
@@ -62,31 +76,9 @@ export function reserveNode({ overlay }: PlanContext, node: PlanNode): RecordedC
   return range === undefined ? [] : emptyBlockChanges(blocksOf(range, overlay), node.name);
 }
 
-/**
- * While the node is on Calico as the source, the lower half of its podCIDR is given to no pod: there the other network begins,
- * and pods that stay on the node until they are recycled keep their addresses meanwhile.
- */
-export function reservation({ source }: PlanContext, node: PlanNode, state: "in" | "out"): ApiChange[] {
-  const range = firstOfFamily(node.podCIDRs, 4);
-  if (source.network !== "calico" || range === undefined) return [];
-  const key = { name: `cni-migrate.${node.name}` };
-  if (state === "out") return [{ change: "delete", resource: ipReservations, key }];
-  const [lower = range] = split(range, range.prefix + 1);
-  const spec = { reservedCIDRs: [formatCidr(lower)] };
-  const metadata = { ...key, labels: { [managedByLabel]: managedBy } };
-  return [
-    {
-      change: "create",
-      resource: ipReservations,
-      object: { apiVersion, kind: "IPReservation", metadata, spec },
-      accepts: (existing) => {
-        const found = (existing.spec as Partial<typeof spec> | undefined)?.reservedCIDRs;
-        return JSON.stringify(found) === JSON.stringify(spec.reservedCIDRs)
-          ? undefined
-          : `it reserves ${String(found)}, not ${spec.reservedCIDRs.join(", ")}`;
-      },
-    },
-  ];
+/** How many pods a podCIDR has room for on both networks: not the kept part, nor the range's own, its gateway's, all hosts' address. */
+export function roomIn(range: Cidr): number {
+  return Math.max(0, Number(sizeOf(range) - sizeOf(firstPart(range))) - 3);
 }
 
 /** Felix's routes to other nodes' blocks: straight over the node's link, or through the device that was handed over. */

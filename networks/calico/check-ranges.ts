@@ -1,16 +1,14 @@
 import { ipamBlocks } from "../../kube/resources.ts";
 import { checkAsSource as checkPodCIDRs } from "../check-nodes.ts";
-import { type Cidr, contains, firstOfFamily, formatCidr, overlaps, parseCidr, sizeOf } from "../cidr.ts";
+import { type Cidr, contains, firstOfFamily, formatCidr, overlaps, parseCidr } from "../cidr.ts";
 import type { ClusterSnapshot, Finding, NetworkFacts, PlanNode } from "../contract.ts";
 import { blocker, nodesAt, when } from "../findings.ts";
 import { isWindows, planNodes } from "../nodes.ts";
 import { placeOf } from "../objects.ts";
 import { rangeOf } from "../overlays.ts";
+import { roomIn } from "./as-source.ts";
 import { blockSizeOf } from "./ranges.ts";
 import { poolsOf, specOf } from "./settings.ts";
-
-/** Addresses of a range that no pod can have: of the range, of its gateway, of all its hosts. */
-const notForPods = 3;
 
 /** A node and its IPv4 podCIDR. */
 type Ranged = PlanNode & { range: Cidr };
@@ -150,7 +148,7 @@ function checkBlocks(snapshot: ClusterSnapshot, ranged: readonly Ranged[]): Find
 function checkRoom(snapshot: ClusterSnapshot, ranged: readonly Ranged[]): Finding[] {
   const pods = blocksIn(snapshot).flatMap((block) => block.pods);
   return ranged.flatMap(({ name, range }) => {
-    const room = Math.max(0, Number(sizeOf(range)) - notForPods);
+    const room = roomIn(range);
     const needed = pods.filter((node) => node === name).length;
     if (needed <= room) return [];
     return [

@@ -11,7 +11,7 @@ import { annotations, calico } from "./facts.ts";
 import { poolsOf, specOf, usesVxlan } from "./settings.ts";
 
 /** What the checks look at. */
-export interface Found {
+interface Found {
   snapshot: ClusterSnapshot;
   leading: DaemonSet;
   /** Without Windows nodes. */

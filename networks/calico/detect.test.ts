@@ -15,7 +15,7 @@ const device = {
   name: "vxlan.calico",
   vni: 4096,
   port: 4789,
-  mac: "66:AA:00:00:00:01",
+  mac: "66:40:B3:EA:B6:3F",
   mtu: 1450,
   external: false,
   addresses: [],
@@ -40,8 +40,11 @@ describe("networks/calico/detect", () => {
       subnetLen: 24,
       masquerade: true,
     });
+    const end = (mac: string, publicIP: string) => ({ ip: expect.stringMatching(/^10\.244\./), mac, publicIP });
     expect(facts.vteps).toEqual({
-      n1: { ip: expect.stringMatching(/^10\.244\./), mac: "66:aa:00:00:00:01", publicIP: "172.30.0.11" },
+      n1: end("66:40:b3:ea:b6:3f", "172.30.0.11"),
+      n2: end("66:40:24:34:76:fc", "172.30.0.12"),
+      n3: end("66:26:c2:ce:28:d0", "172.30.0.13"),
     });
   });
 

@@ -7,7 +7,7 @@ import {
   ipPools,
 } from "../../kube/resources.ts";
 import type { Network } from "../contract.ts";
-import { lingers, reservation, reserve, reserveNode } from "./as-source.ts";
+import { lingers, reserve, reserveNode } from "./as-source.ts";
 import { belongings } from "./belongings.ts";
 import { checkAsSource } from "./check-ranges.ts";
 import { reads } from "./check-source.ts";
@@ -47,7 +47,7 @@ export const calico: Network = {
   agentProcesses: ["calico-node"],
   nodeLabels,
   nodeAnnotations,
-  nodeObjects: (...of) => [...nodeObjects(...of), ...reservation(...of)],
+  nodeObjects,
   residue,
   belongings: () => belongings,
   leave,

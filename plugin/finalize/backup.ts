@@ -36,7 +36,8 @@ export function backupText(
   if (format === "json") return objects.map((object) => `${exactJson(object)}\n`).join("");
   const options = { version: "1.1", lineWidth: 0, aliasDuplicateObjects: false } as const;
   return (
-    notes.map((note) => `# ${note}\n`).join("") + objects.map((object) => stringify(object, options)).join("---\n")
+    notes.map((note) => `# ${note.replace(/\s+/g, " ")}\n`).join("") +
+    objects.map((object) => stringify(object, options)).join("---\n")
   );
 }
 

@@ -1,42 +1,29 @@
 import type { CniMigration } from "../../crds/index.ts";
-import { managedBy, managedByLabel, migrationLabel, systemNamespace } from "../../crds/names.ts";
 import type { DaemonSet, Node } from "../../kube/objects.ts";
-import {
-  clusterRoleBindings,
-  clusterRoles,
-  cniMigrations,
-  configMaps,
-  daemonSets,
-  nodes,
-  roleBindings,
-  roles,
-} from "../../kube/resources.ts";
+import { daemonSets, nodes } from "../../kube/resources.ts";
 import type { KubeObject, RequestOptions, Resource } from "../../kube/types.ts";
 import { networkById } from "../../networks/index.ts";
-import { installReads } from "../../networks/install-objects.ts";
+import { installReads, samePart } from "../../networks/install-objects.ts";
 import { snapshotOf } from "../../networks/snapshot.ts";
 import { displayName } from "../apply.ts";
 import { type Course, courseOf } from "../course.ts";
-import type { Io } from "../io.ts";
 import type { Session } from "../session.ts";
 import { refuseWithoutRights } from "../start/needed-rights.ts";
-import type { Right } from "../start/rights.ts";
-import { earlierForms, finalChanges, type ObjectChange, targetOf } from "./changes.ts";
+import { earlierForms, finalChanges, type ObjectChange } from "./changes.ts";
 import { type Ending, endingOf, refuseNodesElsewhere, refuseUnhealthy, unfinalized } from "./choose.ts";
 import {
-  contentResource,
   type Doomed,
   lookUp,
   partsOfRecord,
   partsOfSource,
   rankOf,
-  type Wanted,
   withContents,
   withoutUsedNamespaces,
 } from "./doomed.ts";
 import { type NodeKeys, nodeKeys } from "./nodes.ts";
 import { type Progress, readProgress } from "./progress.ts";
 import { readRecord } from "./record.ts";
+import { getRight, listRight, readRights, writeRights } from "./rights.ts";
 
 /** All that `finalize` will do, looked up and found to be possible. */
 export interface Prepared {
@@ -77,7 +64,10 @@ export async function prepare(call: Parameters<typeof courseOf>[0]): Promise<Pre
   const found = ending.reverted
     ? await partsOfRecord(session, record, options)
     : partsOfSource(ending, agents, { world, record, detected });
-  const wanted = [...progress.wanted, ...found.filter((part) => !progress.wanted.some((known) => isSame(known, part)))];
+  const wanted = [
+    ...progress.wanted,
+    ...found.filter((part) => !progress.wanted.some((known) => samePart(known, part))),
+  ];
   const sorted = [...wanted].sort((a, b) => rankOf(a) - rankOf(b));
   await refuseWithoutRights(session, io, sorted.map(getRight));
   const going = await lookUp(session, sorted, options);
@@ -144,79 +134,4 @@ async function gatherWorld(session: Session, options: RequestOptions) {
     }),
   );
   return snapshotOf({ objects: lists.flat() });
-}
-
-function isSame(a: Progress["wanted"][number], b: Progress["wanted"][number]): boolean {
-  const text = ({ resource, key }: typeof a) =>
-    `${resource.plural}.${resource.group} ${key.namespace ?? ""}/${key.name}`;
-  return text(a) === text(b);
-}
-
-function readRights(): Right[] {
-  return [
-    { verb: "list", resource: cniMigrations },
-    ...[nodes, roles, ...installReads].map((resource): Right => ({ verb: "list", resource })),
-    ...["get", "list"].map((verb): Right => ({ verb, resource: configMaps, namespace: systemNamespace })),
-  ];
-}
-
-function getRight({ resource, key: { namespace } }: Wanted): Right {
-  return { verb: "get", resource, ...(namespace === undefined ? {} : { namespace }) };
-}
-
-function listRight({ object }: Doomed): Right[] {
-  const resource = contentResource(object);
-  return resource === undefined ? [] : [{ verb: "list", resource }];
-}
-
-/** Kinds whose going is waited for. */
-export const awaited: readonly string[] = ["DaemonSet", "Deployment", "CustomResourceDefinition", "Namespace"];
-
-async function writeRights({ session, name, doomed, changes, agents }: Prepared, io: Io): Promise<Right[]> {
-  const at = (namespace: string | undefined) => (namespace === undefined ? {} : { namespace });
-  const targets = await Promise.all(
-    changes.map(({ identity }) => targetOf(session, identity, { signal: io.interrupt })),
-  );
-  const own = await ownRoles(session, name, { signal: io.interrupt });
-  return [
-    ...doomed.flatMap(({ resource, key, contents, object }): Right[] => [
-      { verb: "delete", resource, ...at(key.namespace) },
-      ...(awaited.includes(resource.kind)
-        ? ["list", "watch"].map((verb): Right => ({ verb, resource, ...at(key.namespace) }))
-        : []),
-      ...(contents.some(({ metadata }) => metadata.finalizers !== undefined)
-        ? listRight({ resource, key, contents, object }).map((right) => ({ ...right, verb: "patch" }))
-        : []),
-    ]),
-    ...targets.flatMap((target): Right[] =>
-      target === undefined
-        ? []
-        : ["get", "patch"].map((verb) => ({ verb, resource: target.resource, ...at(target.key.namespace) })),
-    ),
-    ...agents.flatMap(({ namespace }): Right[] =>
-      ["list", "watch"].map((verb) => ({ verb, resource: daemonSets, namespace })),
-    ),
-    ...own.map(({ resource, key }): Right => ({ verb: "delete", resource, ...at(key.namespace) })),
-    ...["create", "patch", "delete"].map((verb): Right => ({ verb, resource: configMaps, namespace: systemNamespace })),
-    { verb: "patch", resource: nodes },
-    { verb: "patch", resource: cniMigrations, subresource: "status" },
-  ];
-}
-
-/** Roles and bindings `start` gave the controller for this migration. */
-export async function ownRoles(session: Session, name: string, options: RequestOptions) {
-  const labelSelector = `${managedByLabel}=${managedBy},${migrationLabel}=${name}`;
-  const found = await Promise.all(
-    [roleBindings, roles, clusterRoleBindings, clusterRoles].map(async (resource) => {
-      const { items } = await session.client.list(resource as Resource<KubeObject>, { ...options, labelSelector });
-      return items.map(({ metadata }) => ({
-        resource: resource as Resource<KubeObject>,
-        key:
-          metadata.namespace === undefined
-            ? { name: metadata.name }
-            : { name: metadata.name, namespace: metadata.namespace },
-      }));
-    }),
-  );
-  return found.flat();
 }

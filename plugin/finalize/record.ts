@@ -1,8 +1,8 @@
 import { gunzipSync, gzipSync } from "node:zlib";
 import { managedBy, managedByLabel, migrationLabel, systemNamespace } from "../../crds/names.ts";
 import type { ConfigMap } from "../../kube/objects.ts";
-import { configMaps } from "../../kube/resources.ts";
-import type { KubeObject, RequestOptions } from "../../kube/types.ts";
+import { clusterRoleBindings, clusterRoles, configMaps, roleBindings, roles } from "../../kube/resources.ts";
+import type { KubeObject, RequestOptions, Resource } from "../../kube/types.ts";
 import type { Session } from "../session.ts";
 import type { Difference } from "./difference.ts";
 
@@ -92,6 +92,24 @@ async function listRecords(
   const labelSelector = `${managedByLabel}=${managedBy},${which}`;
   const { items } = await session.client.list(configMaps, { ...options, namespace: systemNamespace, labelSelector });
   return items;
+}
+
+/** Roles and bindings `start` gave the controller for this migration. */
+export async function ownRoles(session: Session, name: string, options: RequestOptions) {
+  const labelSelector = `${managedByLabel}=${managedBy},${migrationLabel}=${name}`;
+  const found = await Promise.all(
+    [roleBindings, roles, clusterRoleBindings, clusterRoles].map(async (resource) => {
+      const { items } = await session.client.list(resource as Resource<KubeObject>, { ...options, labelSelector });
+      return items.map(({ metadata }) => ({
+        resource: resource as Resource<KubeObject>,
+        key:
+          metadata.namespace === undefined
+            ? { name: metadata.name }
+            : { name: metadata.name, namespace: metadata.namespace },
+      }));
+    }),
+  );
+  return found.flat();
 }
 
 export function identityOf({ apiVersion, kind, metadata: { namespace, name } }: KubeObject): Identity {

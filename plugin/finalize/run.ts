@@ -5,18 +5,19 @@ import type { Condition, DaemonSet } from "../../kube/objects.ts";
 import { cniMigrations, configMaps, daemonSets, nodes } from "../../kube/resources.ts";
 import { patchStatus } from "../../kube/status.ts";
 import type { RequestOptions, UnknownObject } from "../../kube/types.ts";
-import { displayName, keyOf } from "../apply.ts";
+import { displayName } from "../apply.ts";
 import { CliError } from "../errors.ts";
 import { type Io, now } from "../io.ts";
 import { programName } from "../verb.ts";
 import { waitForObject } from "../wait.ts";
 import { backupText, restorable, writeBackup } from "./backup.ts";
 import { makeChange, type ObjectChange, undoTransient } from "./changes.ts";
-import { contentResource, type Doomed, isWorkload } from "./doomed.ts";
+import type { Doomed } from "./doomed.ts";
 import { nodePatch } from "./nodes.ts";
-import { awaited, ownRoles, type Prepared } from "./prepare.ts";
+import type { Prepared } from "./prepare.ts";
 import { writeProgress } from "./progress.ts";
-import { recordNames } from "./record.ts";
+import { ownRoles, recordNames } from "./record.ts";
+import { exactly, remove, type Step } from "./remove.ts";
 
 export interface PerformOptions {
   /** The file to write. */
@@ -25,27 +26,26 @@ export interface PerformOptions {
   timeoutSeconds: number;
 }
 
-type Step = RequestOptions & { io: Io; timeoutSeconds: number };
-
 /**
  * The network that stays is settled first and runs on every node by itself; only then the other one's objects go, and the nodes
  * lose what bound them to the migration. Each part is done when it is there already, so that a run that was broken off goes on.
  */
 export async function perform(prepared: Prepared, io: Io, options: PerformOptions): Promise<void> {
   const step: Step = { signal: io.interrupt, io, timeoutSeconds: options.timeoutSeconds };
+  const { session } = prepared;
   const backups = await backUp(prepared, io, options.backup, step);
   try {
     await settleAgents(prepared, step);
-    await undoTransient(prepared.session, prepared.migration.status?.undo ?? [], step);
+    await undoTransient(session, prepared.migration.status?.undo ?? [], step);
     const isLast = ({ resource }: Doomed) => ["CustomResourceDefinition", "Namespace"].includes(resource.kind);
     const { doomed } = prepared;
     await remove(
-      prepared,
+      session,
       doomed.filter((each) => !isLast(each)),
       step,
     );
     if (prepared.ending.reverted) await changeAll(prepared, prepared.changes, step);
-    await remove(prepared, doomed.filter(isLast), step);
+    await remove(session, doomed.filter(isLast), step);
     await releaseNodes(prepared, step);
     await removeOwn(prepared, step);
     await conclude(prepared, backups, step);
@@ -61,6 +61,15 @@ export async function tryOut({ session, ending, doomed, changes, migration }: Pr
   if (!ending.reverted) await undoTransient(session, migration.status?.undo ?? [], options);
   for (const { resource, key, object } of doomed)
     await session.client.delete(resource, key, { ...options, ...exactly(object) });
+}
+
+/** One line an object, as kubectl has it. Pure. */
+export function dryRunLines({ doomed, changes }: Pick<Prepared, "doomed" | "changes">, server: boolean): string {
+  const end = server ? "(server dry run)" : "(dry run)";
+  return [
+    ...doomed.map(({ object }) => `${displayName(object)} deleted ${end}\n`),
+    ...changes.map(({ identity }) => `${displayName({ ...identity, metadata: identity })} configured ${end}\n`),
+  ].join("");
 }
 
 /** What is removed, as kubectl apply takes it back. */
@@ -93,14 +102,16 @@ async function settleAgents(prepared: Prepared, step: Step): Promise<void> {
   for (const key of agents) {
     const place = `daemonset ${key.namespace}/${key.name}`;
     let said = -1;
+    let byHand = false;
     await waitForObject<DaemonSet, true>(
       session,
       daemonSets,
       key,
       (found) => {
         const { renewed, wanted, done } = rollout(found);
-        if (renewed !== said && !done) step.io.stderr.write(`${place}: ${renewed} of ${wanted} pods renewed\n`);
+        if (renewed !== said) step.io.stderr.write(`${place}: ${renewed} of ${wanted} pods renewed\n`);
         said = renewed;
+        byHand = done && renewed < wanted;
         return done ? true : undefined;
       },
       {
@@ -108,7 +119,7 @@ async function settleAgents(prepared: Prepared, step: Step): Promise<void> {
         what: `the pods of ${place} to be renewed; see kubectl -n ${key.namespace} get pods -o wide, then run the command again`,
       },
     );
-    step.io.stderr.write(`${place}: every node runs its final form\n`);
+    if (byHand) step.io.stderr.write(`${place}: its pods are renewed when you delete them (updateStrategy OnDelete)\n`);
   }
 }
 
@@ -127,60 +138,6 @@ async function changeAll({ session }: Prepared, changes: readonly ObjectChange[]
     const { kind, name } = change.identity;
     if (await makeChange(session, change, step)) step.io.stderr.write(`${kind.toLowerCase()}/${name} changed\n`);
   }
-}
-
-/** In their order: those that work with the others first, and gone before these go. */
-async function remove({ session }: Prepared, doomed: readonly Doomed[], step: Step): Promise<void> {
-  for (const tier of tiersOf(doomed)) {
-    for (const each of tier) {
-      const { resource, key, object } = each;
-      await releaseContents(session, each, step);
-      const gone = await session.client
-        .delete(resource, key, {
-          signal: step.io.interrupt,
-          ...exactly(object),
-          propagationPolicy: isWorkload(each) ? "Foreground" : "Background",
-        })
-        .catch((error: unknown) => {
-          // Another object by the same name: made since, and not ours to take.
-          if (isConflict(error)) return undefined;
-          throw error;
-        });
-      const outcome = gone === undefined ? "is another one now: left alone" : gone ? "deleted" : "is gone already";
-      step.io.stderr.write(`${displayName(object)} ${outcome}\n`);
-    }
-    for (const { resource, key, object } of tier) {
-      if (!awaited.includes(resource.kind)) continue;
-      const { uid } = object.metadata;
-      await waitForObject(session, resource, key, (left) => left?.metadata.uid !== uid, {
-        ...step,
-        what: `${displayName(object)} to go; a finalizer may hold it: kubectl get ${resource.plural} ${key.name} -o yaml shows it, then run the command again`,
-      });
-    }
-  }
-}
-
-/** Workloads together, then kind by kind, in the order given. */
-function tiersOf(doomed: readonly Doomed[]): Doomed[][] {
-  const rank = (each: Doomed) => (isWorkload(each) ? "workload" : each.resource.kind);
-  const tiers = new Map<string, Doomed[]>();
-  for (const each of doomed) tiers.set(rank(each), [...(tiers.get(rank(each)) ?? []), each]);
-  return [...tiers.values()];
-}
-
-/** Custom resources whose controllers are gone by now would hold their definition for ever. */
-async function releaseContents(session: Prepared["session"], { object, contents }: Doomed, step: Step): Promise<void> {
-  const resource = contentResource(object);
-  if (resource === undefined) return;
-  for (const content of contents) {
-    if ((content.metadata.finalizers ?? []).length === 0) continue;
-    const patch = { metadata: { uid: content.metadata.uid, finalizers: null } };
-    await session.client.patch(resource, keyOf(content), patch, { signal: step.io.interrupt });
-  }
-}
-
-function exactly({ metadata: { uid } }: UnknownObject) {
-  return uid === undefined ? {} : { preconditions: { uid } };
 }
 
 /** As often as a kubelet is faster; each time the node is looked at anew. */

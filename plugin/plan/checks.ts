@@ -1,4 +1,5 @@
 import type { NetworkPolicy, Node } from "../../kube/objects.ts";
+import { contains, parseCidr } from "../../networks/cidr.ts";
 import type { Finding, Network, NetworkFacts } from "../../networks/contract.ts";
 import { blocker, warning } from "../../networks/findings.ts";
 import type { Strategy } from "../../networks/overlays.ts";
@@ -11,16 +12,39 @@ import { programName } from "../verb.ts";
 /** A finding of this reason needs consent: --accept-policy-changes, or the answer to the question. */
 export const policyReason = "PolicyWouldApply";
 
-/** On a shared overlay the target has the source's range; another one cannot be had. */
-export function checkCidr(cidr: string | undefined, facts: NetworkFacts, strategy: Strategy | undefined): Finding[] {
+/**
+ * On a shared overlay the target has the source's range; another one cannot be had while the nodes are registered. `serviceIP`: an
+ * address of a Service.
+ */
+export function checkCidr(
+  cidr: string | undefined,
+  facts: NetworkFacts,
+  strategy: Strategy | undefined,
+  serviceIP?: string,
+): Finding[] {
   const shared = facts.overlay.cidrs.join(",");
-  if (cidr === undefined || strategy !== "SharedOverlay" || cidr === shared) return [];
+  if (cidr === undefined || (strategy === "SharedOverlay" && cidr === shared)) return [];
+  const services = parseCidr(`${serviceIP}/${serviceIP?.includes(":") === true ? 128 : 32}`);
+  const taken = cidr.split(",").find((text) => {
+    const range = parseCidr(text);
+    return range !== undefined && services !== undefined && contains(range, services);
+  });
+  if (taken !== undefined)
+    return [
+      blocker(
+        "CIDRConflict",
+        `${taken} holds addresses of Services, such as ${serviceIP} of service default/kubernetes`,
+        "spec.cidr",
+        strategy === "SharedOverlay" ? "leave --cidr out" : "choose a range that nothing in the cluster uses",
+      ),
+    ];
+  if (strategy !== "SharedOverlay") return [];
   return [
     blocker(
       "CIDRConflict",
       `${cidr} is not the range of the source, ${shared}, which both networks share`,
       "spec.cidr",
-      "leave --cidr out",
+      "leave --cidr out; another range takes new podCIDRs: give kube-controller-manager that --cluster-cidr, then drain, delete and register each node anew",
     ),
   ];
 }

@@ -196,6 +196,14 @@ describe("plugin/plan", () => {
     expect(checkCidr("10.0.0.0/16", flannelFacts, "DualOverlay")).toEqual([]);
   });
 
+  it("refuses a range that holds the Services, whatever the overlay", () => {
+    for (const strategy of ["SharedOverlay", "DualOverlay"] as const)
+      expect(checkCidr("10.96.0.0/12", flannelFacts, strategy, "10.96.0.1")[0]?.what).toBe(
+        "10.96.0.0/12 holds addresses of Services, such as 10.96.0.1 of service default/kubernetes",
+      );
+    expect(checkCidr("10.0.0.0/16", flannelFacts, "DualOverlay", "10.96.0.1")).toEqual([]);
+  });
+
   it("warns of policies only where they begin to hold", () => {
     const policy = { metadata: { namespace: "shop", name: "deny" } } as NetworkPolicy;
     const [flannel, canal, calico] = [networkById("flannel"), networkById("canal"), networkById("calico")];

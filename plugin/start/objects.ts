@@ -4,6 +4,7 @@ import type { ObjectKey, UnknownObject } from "../../kube/types.ts";
 import type { Network } from "../../networks/contract.ts";
 import { planNodes } from "../../networks/nodes.ts";
 import { configMapsToRead } from "../../networks/snapshot.ts";
+import { mountedConfigMaps } from "../../networks/workloads.ts";
 import { type Difference, difference } from "../finalize/difference.ts";
 import { identityOf, sameObject } from "../finalize/record.ts";
 import type { ClusterFacts } from "../plan/gather.ts";
@@ -44,7 +45,7 @@ export function startObjects(
   const finalForms = target.transformManifests(request.manifests, context, "final");
   const configMaps = [
     ...configMapsToRead(snapshot, namedAgents(request.spec)),
-    ...ownConfigMaps(target, agent.namespace),
+    ...ownConfigMaps(target, agent.namespace, manifests),
   ];
   return {
     manifests,
@@ -67,9 +68,16 @@ function finalOf(object: UnknownObject, forms: readonly UnknownObject[]): StartO
   return change === undefined ? [] : [{ object, change }];
 }
 
-function ownConfigMaps(network: Network, agentNamespace: string): Required<ObjectKey>[] {
-  return network.configMaps.map(({ namespace, name }) => ({
+/** What detection reads of the target once it is installed: as of a source (networks/snapshot.ts, configMapsToRead). */
+function ownConfigMaps(
+  network: Network,
+  agentNamespace: string,
+  manifests: readonly UnknownObject[],
+): Required<ObjectKey>[] {
+  const mounted = manifests.filter((o) => o.kind === "DaemonSet" && network.isAgent(o)).flatMap(mountedConfigMaps);
+  const known = network.configMaps.map(({ namespace, name }) => ({
     namespace: namespace === "" ? agentNamespace : namespace,
     name,
   }));
+  return [...known, ...mounted.map((name) => ({ namespace: agentNamespace, name }))];
 }

@@ -4,6 +4,7 @@ import { isApiError } from "../../kube/errors.ts";
 import type { ConfigMap } from "../../kube/objects.ts";
 import { cniMigrations, configMaps } from "../../kube/resources.ts";
 import type { KubeObject, UnknownObject } from "../../kube/types.ts";
+import type { Network } from "../../networks/contract.ts";
 import { networks } from "../../networks/index.ts";
 import { type Applied, applyAll, displayName, keyOf, resourceFor, withNamespaces } from "../apply.ts";
 import { isFinalized } from "../course.ts";
@@ -12,6 +13,7 @@ import { type RecordEntry, readRecord, recordObjects } from "../finalize/record.
 import type { Io } from "../io.ts";
 import { serialize } from "../output.ts";
 import { policyReason } from "../plan/checks.ts";
+import { endingReason } from "../plan/ending.ts";
 import { gatherFacts } from "../plan/gather.ts";
 import { findingLine } from "../plan/render.ts";
 import { type PlanView, planView } from "../plan/view.ts";
@@ -19,6 +21,7 @@ import type { MigrationRequest } from "../request/request.ts";
 import type { Session } from "../session.ts";
 import { programName } from "../verb.ts";
 import type { WaitSeconds } from "../wait-flags.ts";
+import { backUp, type OwnObjects, ownObjects } from "./backup.ts";
 import { readRights, refuseWithoutRights, writeRights } from "./needed-rights.ts";
 import { type StartObjects, startObjects } from "./objects.ts";
 import { gatherReadiness, mayGoOn, refuseUnready } from "./readiness.ts";
@@ -36,6 +39,9 @@ export interface Prepared extends StartObjects {
   entries: RecordEntry[];
   /** The CniMigration that is there already and is given its target again. */
   existing: CniMigration | undefined;
+  source: Network;
+  /** Written to a file before anything is changed. */
+  own: OwnObjects | undefined;
   summary: string;
 }
 
@@ -44,7 +50,7 @@ export async function prepare(
   session: Session,
   io: Io,
   request: MigrationRequest,
-  { wait, consent }: { wait: boolean; consent: boolean },
+  { wait, consent, backup }: { wait: boolean; consent: boolean; backup: string | undefined },
 ): Promise<Prepared> {
   const manifests = await withNamespaces(session, io, request.manifests);
   const wanted = { ...request, manifests };
@@ -68,10 +74,28 @@ export async function prepare(
   const tried: Applied[] = [];
   await applyAll(parts.manifests, { session, io, dryRun: true, report: (applied) => tried.push(applied) });
   const entries = recordEntries(tried, parts.finals, await readRecord(session, undefined, { signal: io.interrupt }));
-  await applyAll(parts.roles, { session, io, dryRun: true, report: (applied) => tried.push(applied) });
+  await applyAll(parts.roles, {
+    session,
+    io,
+    dryRun: true,
+    others: parts.manifests,
+    report: (applied) => tried.push(applied),
+  });
   if (existing === undefined) tried.push(await create(session, io, parts.migration, true));
+  const between = { source: facts.source.network, target: facts.target };
+  const own = await ownObjects(session, io, { migration: name, ...between, path: backup });
   const objects = [...sent, ...(existing === undefined ? [parts.migration as unknown as UnknownObject] : [])];
-  return { ...parts, session, objects, tried, entries, existing, summary: summary(view, tried) };
+  return {
+    ...parts,
+    session,
+    objects,
+    tried,
+    entries,
+    existing,
+    source: facts.source.network,
+    own,
+    summary: summary(view, tried),
+  };
 }
 
 /** Those of the manifests two networks may share that are in the cluster already. */
@@ -85,9 +109,12 @@ async function existingOf(session: Session, io: Io, manifests: readonly UnknownO
   return found.filter((object) => object !== undefined);
 }
 
+/** Reasons of warnings that need a consent. */
+const consented: readonly string[] = [policyReason, endingReason];
+
 /** Blockers are told one a line; so is what needs a consent that was not given. */
 function refuseBlocked({ blockers, warnings }: PlanView, io: Io, consent: boolean): void {
-  const policies = consent ? [] : warnings.filter(({ reason }) => reason === policyReason);
+  const policies = consent ? [] : warnings.filter(({ reason }) => consented.includes(reason));
   const [first, ...others] = [...blockers, ...policies];
   if (first === undefined) return;
   for (const finding of others) io.stderr.write(`blocked: ${findingLine(finding)}\n`);
@@ -118,7 +145,8 @@ export interface PerformOptions {
 
 /** Sends everything; the CniMigration last, so that the controller begins when all is there. */
 export async function perform(prepared: Prepared, io: Io, { wait, output }: PerformOptions): Promise<number> {
-  const { session, manifests, roles, tried, existing } = prepared;
+  const { session, manifests, roles, tried, existing, own } = prepared;
+  if (own !== undefined) await backUp(own, prepared.source, io);
   const sent: UnknownObject[] = [];
   const report = ({ name, outcome, object }: Applied) => {
     sent.push(object);

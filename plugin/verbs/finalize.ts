@@ -55,7 +55,7 @@ async function run(call: Given): Promise<number> {
   const { now } = await import("../io.ts");
   const { backupText, checkBackup, defaultBackup } = await import("../finalize/backup.ts");
   const { prepare, summary } = await import("../finalize/prepare.ts");
-  const { backupObjects, perform, tryOut } = await import("../finalize/run.ts");
+  const { backupObjects, dryRunLines, perform, tryOut } = await import("../finalize/run.ts");
   const dryRun = flags.dryRun !== "none";
   if (!dryRun && !flags.yes && !canAsk(io))
     throw usageError("there is no terminal to ask on: pass -y (--yes) to go on without a question");
@@ -65,12 +65,13 @@ async function run(call: Given): Promise<number> {
   if (flags.backup === undefined && !dryRun) await checkBackup(backup);
   io.stderr.write(summary(prepared, backup));
   if (dryRun) {
-    if (flags.dryRun === "server") await tryOut(prepared, io);
+    const server = flags.dryRun === "server";
+    if (server) await tryOut(prepared, io);
+    if (flags.output === undefined) io.stdout.write(dryRunLines(prepared, server));
   } else {
     await confirm(io, "Remove them for good?", flags.yes);
+    await perform(prepared, io, { backup, timeoutSeconds: flags.timeout });
   }
-  const objects = backupObjects(prepared);
-  if (!dryRun) await perform(prepared, io, { backup, timeoutSeconds: flags.timeout });
-  if (flags.output !== undefined) io.stdout.write(backupText(objects, [], flags.output));
+  if (flags.output !== undefined) io.stdout.write(backupText(backupObjects(prepared), [], flags.output));
   return exitCodes.done;
 }

@@ -1,5 +1,5 @@
 import { exitCodes, usageError } from "../errors.ts";
-import { oneOf, text, textOr, toggle } from "../flags.ts";
+import { anyText, oneOf, text, textOr, toggle } from "../flags.ts";
 import { serialize } from "../output.ts";
 import { acceptPolicyChanges, requestFlags } from "../request/flags.ts";
 import type { Call } from "../verb.ts";
@@ -9,6 +9,11 @@ import { type WaitSeconds, waitFlags, waitSeconds } from "../wait-flags.ts";
 const flags = {
   ...requestFlags,
   acceptPolicyChanges,
+  backup: text({
+    value: "FILE",
+    help: "where objects of the source's own kinds are written to before anything is changed; default: NAME-before-TIME.yaml in the working directory, where there are any",
+    parse: anyText,
+  }),
   ...waitFlags,
   dryRun: textOr("none", {
     value: "MODE",
@@ -66,6 +71,7 @@ async function begin(call: Given, wait: WaitSeconds): Promise<number> {
   const prepared = await prepare(await connect(), io, request, {
     wait: flags.wait,
     consent: flags.acceptPolicyChanges || asks,
+    backup: flags.backup,
   });
   const { objects, summary } = prepared;
   if (flags.dryRun !== "none") {

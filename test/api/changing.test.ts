@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { CniMigration, NodeMigration } from "../../crds/index.ts";
 import { cordonedByAnnotation, networkLabel } from "../../crds/names.ts";
@@ -11,7 +14,7 @@ import { startKubelets } from "./kubelets.ts";
 
 /** A migration in batches, then one on a cluster that changes underneath; the whole controller on a real control plane. */
 let cluster: ControllerCluster;
-let join: (name: string, index: number) => Promise<void>;
+let joinNode: (name: string, index: number) => Promise<void>;
 let controller: ControllerProcess;
 
 const timeout = 90_000;
@@ -22,7 +25,7 @@ const budgetKey = { namespace: "shop", name: "web" };
 beforeAll(async () => {
   cluster = await ControllerCluster.start(async (client, options) => {
     await startKubelets(client, options);
-    join = async (name, index) => {
+    joinNode = async (name, index) => {
       await startKubelets(client, { ...options, nodes: [name] });
       await cluster.becomeFlannelNode(name, index);
     };
@@ -40,8 +43,8 @@ async function node(name: string): Promise<Node> {
   return found;
 }
 
-async function begin(): Promise<void> {
-  const { code, err } = await cluster.startMigration();
+async function begin(...flags: string[]): Promise<void> {
+  const { code, err } = await cluster.startMigration(...flags);
   if (code !== 0) throw new Error(err);
 }
 
@@ -95,6 +98,34 @@ function watchDrains(seen: string[][]): AbortController {
   })().catch(() => undefined);
   return stop;
 }
+
+describe("a migration started with drain.disableEviction", () => {
+  it("has the right to pass a budget over, and never has two replicas out all the same", { timeout }, async () => {
+    await cluster.reset();
+    await cluster.client.delete(podDisruptionBudgets, budgetKey);
+    await budget({ minAvailable: 4 });
+    const spec = { source: "flannel", target: "calico", pauseAfter: 1, drain: { disableEviction: true } };
+    const file = join(await mkdtemp(join(tmpdir(), "migration-")), "migration.json");
+    const metadata = { name: migrationName };
+    await writeFile(
+      file,
+      JSON.stringify({ apiVersion: "cni-migrate.io/v1alpha1", kind: "CniMigration", metadata, spec }),
+    );
+    await begin("-f", file);
+    const lowest = cluster.lowestReady();
+
+    controller = await cluster.startController();
+    await cluster.nodeReaches("n2", "Done");
+    await cluster.whole();
+
+    const left = controller.writes.filter((write) => write.includes("/namespaces/shop/pods/web-"));
+    expect(left.map((write) => write.replace(/web-.*/, "web"))).toEqual(
+      Array(2).fill("DELETE /api/v1/namespaces/shop/pods/web"),
+    );
+    expect(lowest.value).toBe(3);
+    await rm(dirname(file), { recursive: true });
+  });
+});
 
 describe("a drain that can never end", () => {
   it("stops at once with the cure, and leaves its node open", { timeout }, async () => {
@@ -290,7 +321,7 @@ describe("nodes that come, go and fall ill midway", () => {
         `${total} nodes`,
       );
     cluster.model.add("n4");
-    await join("n4", 3);
+    await joinNode("n4", 3);
     await counted(4);
     const first = (await node("n4")).metadata.uid;
     const part = async () => (await cluster.client.get(nodeMigrations, { name: "n4" }))?.spec.nodeUID;
@@ -298,7 +329,7 @@ describe("nodes that come, go and fall ill midway", () => {
     await cluster.client.delete(nodes, { name: "n4" });
     await counted(3);
 
-    await join("n4", 3);
+    await joinNode("n4", 3);
     const second = (await node("n4")).metadata.uid;
     await until(async () => ((await part()) === second ? true : undefined), "the part of the new n4");
 

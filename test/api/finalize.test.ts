@@ -7,12 +7,12 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parseAllDocuments } from "yaml";
 import { networkLabel, systemNamespace } from "../../crds/names.ts";
 import type { DaemonSet, Node } from "../../kube/objects.ts";
+import { Reflector } from "../../kube/reflector.ts";
 import {
   clusterRoleBindings,
   clusterRoles,
   cniMigrations,
   configMaps,
-  customResourceDefinitions,
   daemonSets,
   felixConfigurations,
   ipamConfigs,
@@ -37,6 +37,18 @@ import { PluginCluster } from "./plugin-cluster.ts";
 const flannel = { namespace: "kube-flannel", name: "kube-flannel-ds" };
 const calico = { namespace: "kube-system", name: "calico-node" };
 const shared = { name: "calico-node" };
+/** One that a controller which is gone would have to let go of, and one with a number no double holds. */
+const customResources = `
+apiVersion: crd.projectcalico.org/v1
+kind: IPPool
+metadata: { name: held, finalizers: [example.org/held] }
+spec: { cidr: 192.0.2.0/24 }
+---
+apiVersion: crd.projectcalico.org/v1
+kind: IPAMBlock
+metadata: { name: 192-0-2-0-26 }
+spec: { cidr: 192.0.2.0/26, allocations: [], unallocated: [], attributes: [], deleted: false, strictAffinity: false, sequenceNumber: 1745312345678901234 }
+`;
 const names = ["n1", "n2", "n3"];
 
 describe("what finalize takes of Canal, where Calico stays", () => {
@@ -78,14 +90,14 @@ describe("finalize", () => {
   let cluster: PluginCluster;
   let folder: string;
   let manifests: string;
-  let kubectl: string;
+  let program: string;
   /** Before the first migration. */
   let earlier: Record<string, UnknownObject>;
 
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), "cni-migrate-finalize-"));
     manifests = await calicoManifestPath();
-    ({ kubectl = "kubectl" } = await ensureBinaries(["kubectl"]));
+    ({ kubectl: program = "kubectl" } = await ensureBinaries(["kubectl"]));
     cluster = await PluginCluster.start({ reader: [] });
     expect((await cluster.run(["install", "--timeout", "60s"])).code).toBe(0);
     await availableOnAll(flannel);
@@ -116,6 +128,8 @@ describe("finalize", () => {
   const availableOnAll = (key: Required<ObjectKey>) =>
     daemonSet(key, "on all nodes", (status) => status.numberAvailable === names.length);
 
+  const kubectl = (...args: string[]) =>
+    promisify(execFile)(program, ["--kubeconfig", cluster.server.kubeconfigPath, ...args]);
   const start = (name: string) => cluster.run(["start", name, "--target", "calico", "-f", manifests, "-y"]);
   const backupAt = (name: string) => join(folder, name);
   const finalize = (...args: string[]) => cluster.run(["finalize", "-y", "--timeout", "30s", ...args]);
@@ -182,7 +196,11 @@ describe("finalize", () => {
   describe("a migration that went back", () => {
     const name = "flannel-to-calico";
 
-    beforeAll(() => endReverted(cluster.client, name));
+    beforeAll(async () => {
+      writeFileSync(backupAt("custom.yaml"), customResources);
+      await kubectl("apply", "-f", backupAt("custom.yaml"));
+      await endReverted(cluster.client, name);
+    });
 
     it("start joins the rules of a role that is there with those of the manifests", async () => {
       const role = await cluster.client.get(clusterRoles, shared);
@@ -202,7 +220,8 @@ describe("finalize", () => {
 
       expect(code).toBe(130);
       expect(err).toContain("error: interrupted; go on with kubectl cni-migrate finalize flannel-to-calico\n");
-      expect(await cluster.client.list(customResourceDefinitions)).not.toEqual([]);
+      expect(readFileSync(backupAt("half.yaml"), "utf8")).toMatch(/kind: IPPool\nmetadata:\n {2}name: held\nspec:/);
+      expect(readFileSync(backupAt("half.yaml"), "utf8")).toContain("sequenceNumber: 1745312345678901234\n");
     });
 
     it("removes what start made, puts back what it changed, and leaves flannel and all else as they were", async () => {
@@ -230,6 +249,10 @@ describe("finalize", () => {
     const name = "again";
     const backup = () => backupAt("flannel.yaml");
     let before: Record<string, UnknownObject>;
+    /** On how many nodes Calico was to run, at every change. */
+    const served: number[] = [];
+    const watching = new AbortController();
+    afterAll(() => watching.abort());
 
     beforeAll(async () => {
       await cluster.client.delete(clusterRoles, shared);
@@ -325,7 +348,8 @@ describe("finalize", () => {
 
       expect([client.code, server.code]).toEqual([0, 0]);
       expect(server.err).toContain("daemonset.apps/kube-flannel-ds in kube-flannel\n");
-      expect(server.err).toContain("namespace/kube-flannel\n");
+      expect(server.out).toContain("namespace/kube-flannel deleted (server dry run)\n");
+      expect(server.out).toContain("daemonset.apps/calico-node configured (server dry run)\n");
       expect(client.out).toContain("kind: DaemonSet\n");
       expect(await everything()).toEqual(unchanged);
     });
@@ -341,6 +365,11 @@ describe("finalize", () => {
     it("broken off when the source's agent is gone, it has kept what it was about to remove", async () => {
       before = await everything();
       const stop = new AbortController();
+      const store = new Reflector(cluster.client, daemonSets, { namespace: calico.namespace, signal: watching.signal });
+      store.onChange(({ object: { metadata, status } }) => {
+        if (metadata.name === calico.name) served.push(status?.desiredNumberScheduled ?? 0);
+      });
+      await store.synced();
       const running = cluster.run(["finalize", "-y", "--backup", backup()], { interrupt: stop.signal });
       await watchUntil(cluster.client, daemonSets, flannel, (found) => found === undefined, {
         timeoutSeconds: 20,
@@ -359,6 +388,8 @@ describe("finalize", () => {
       const after = await everything();
       const gone = Object.keys(before).filter((key) => after[key] === undefined);
       expect({ code, err }).toMatchObject({ code: 0 });
+      // At no time is a node without Calico: it is let off the label before the label goes.
+      expect([served.length > 1, ...new Set(served)]).toEqual([true, names.length]);
       expect(gone.filter((key) => !key.includes("cni-migrate")).sort()).toEqual([
         "clusterrolebindings /flannel",
         "clusterroles /flannel",
@@ -420,9 +451,7 @@ describe("finalize", () => {
     });
 
     it("the backup is for its owner only, and kubectl apply brings back what was removed", async () => {
-      const kubeconfig = ["--kubeconfig", cluster.server.kubeconfigPath];
-
-      await promisify(execFile)(kubectl, [...kubeconfig, "apply", "-f", backup()]);
+      await kubectl("apply", "-f", backup());
 
       const after = await everything();
       const removed = Object.entries(before).filter(

@@ -25,6 +25,8 @@ const { values } = parseArgs({
     workers: { type: "string", default: "2" },
     /** A controller built elsewhere. */
     bundle: { type: "string" },
+    /** The dead leader's Lease has to run out, as in life; else it is removed, as a person may. */
+    "real-lease": { type: "boolean", default: false },
     /** Puts mistakes into copies of the controller; passes when each is found. */
     "self-check": { type: "boolean", default: false },
     /** Only says which points there are. */
@@ -40,7 +42,9 @@ await main("test:crash", async () => {
   const wanted = wantedCourses();
   const courses = Object.entries(coursesOf(controller)).filter(([name]) => wanted.test(name));
   const benches = await Promise.all(
-    Array.from({ length: wholeNumber("workers", values.workers) }, () => Bench.start()),
+    Array.from({ length: wholeNumber("workers", values.workers) }, () =>
+      Bench.start({ waitForLease: values["real-lease"] }),
+    ),
   );
   try {
     if (values["self-check"]) return await selfCheck(benches, controller, folder);
@@ -76,12 +80,25 @@ async function walk(
   if (values.list) return [];
 
   const cuts = chosen(points);
-  const queue = groupsOf(cuts, points, wholeNumber("per-run", values["per-run"]));
+  // What lies where is the scheduler's choice, so that some points are one cluster's own.
+  const everywhere = ({ point }: Cut) => stations.every(({ reference }) => reference.points.includes(String(point)));
+  const size = wholeNumber("per-run", values["per-run"]);
+  const shared = groupsOf(cuts.filter(everywhere), points, size);
+  const queues = stations.map((_, i) =>
+    i === 0
+      ? groupsOf(
+          cuts.filter((cut) => !everywhere(cut)),
+          points,
+          size,
+        )
+      : [],
+  );
   const verdicts: Verdict[] = [];
   const startedMs = performance.now();
   await Promise.all(
-    stations.map(async ({ bench, course, reference }) => {
-      for (let group = queue.shift(); group !== undefined; group = queue.shift()) {
+    stations.map(async ({ bench, course, reference }, i) => {
+      const next = () => queues[i]?.shift() ?? shared.shift();
+      for (let group = next(); group !== undefined; group = next()) {
         const found = await bench.tryTogether(course, reference, controller, group);
         verdicts.push(...found);
         const leftMs = ((performance.now() - startedMs) / verdicts.length) * (cuts.length - verdicts.length);

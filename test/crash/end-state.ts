@@ -54,8 +54,11 @@ export function linesOf(resource: string, object: UnknownObject): string[] {
   return lines.filter((line) => !passing.test(line)).map((line) => `${who}: ${masked(line)}`);
 }
 
-/** What a node has to remember until it is done: which pods were there before is judged by the pods that are there after. */
-const passing = /^status\.recycle\b/;
+/**
+ * What a node has to remember until it is done (the pods that are there after it show whether it did), and a message that says
+ * how far old pods had come in the moment of one write.
+ */
+const passing = /^status\.(recycle\b|conditions\[PodsRestarted\]\.message)/;
 
 /** Conditions by their type: the order in which they came does not count. */
 function flatten(value: unknown, path: string): string[] {

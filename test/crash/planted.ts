@@ -14,7 +14,7 @@ export interface Planted {
   points: RegExp;
 }
 
-const perProcess = "(((globalThis as { own?: string }).own ??= crypto.randomUUID()))";
+const perProcess = "String(process.pid)";
 
 export const plantedBugs: readonly Planted[] = [
   {
@@ -57,7 +57,7 @@ export const plantedBugs: readonly Planted[] = [
   {
     name: "a host task's name differs from process to process",
     file: "controller/tasks.ts",
-    changes: [["shortHash(`${request.owner.uid}/", `shortHash(\`\${${perProcess}}/\${request.owner.uid}/`]],
+    changes: [["const suffix = shortHash(", `const suffix = shortHash(${perProcess} + `]],
     points: /^after create pods switch-n2/,
   },
   {

@@ -78,12 +78,13 @@ const derived = new Set(["observedGeneration", "message", "summary", "blockedBy"
 
 /** What a merge patch changes, in a few words. */
 function changesOf({ status, spec, metadata }: Record<string, unknown>): string[] {
-  const fields = Object.keys(recordOf(status)).filter((key) => !derived.has(key) && key !== "conditions");
   const { step, message } = recordOf(status);
-  const ofStatus = fields.map((key) => (key === "step" ? `step=${String(step)}` : key));
-  const { labels, annotations, finalizers } = recordOf(metadata);
+  const fields = Object.keys(recordOf(status)).filter((key) => !derived.has(key) && key !== "conditions");
+  // A step that ends says so; what goes along with it depends on what was said before.
+  const ofStatus = step === undefined ? fields : [`step=${String(step)}`];
   // Where only the summary changes, its text tells one from the other.
   const said = message === undefined ? "status" : `message "${normalText(String(message)).slice(0, 60)}"`;
+  const { labels, annotations, finalizers } = recordOf(metadata);
   return [
     ...(status !== undefined && ofStatus.length === 0 ? [said] : ofStatus),
     ...Object.entries(recordOf(labels)).map(([key, value]) => `${key}=${String(value)}`),

@@ -17,6 +17,8 @@ export interface Course {
   reached(migration: CniMigration): boolean;
   /** The points that are this course's own; the others belong to another one. Default: all. */
   own?: RegExp;
+  /** Pods whose number and place differ from run to run, by name. Default: none. */
+  loose?: RegExp;
 }
 
 /** What came of one run. */
@@ -48,7 +50,9 @@ export interface RunOptions {
   waitForLease?: boolean;
 }
 
+/** Of a run, and what each kill may add to it: a process that starts, and a Lease that runs out. */
 const timeoutMs = 60_000;
+const killMs = 20_000;
 const stillMs = 300;
 
 /** Carries a cluster through a course once, killing the controller at the cut. */
@@ -122,7 +126,8 @@ class Run implements Surroundings {
 
   /** Runs controllers, one after the other, until the course is at its end and all is still. Gives what was wrong. */
   async until(course: Course): Promise<string[]> {
-    const deadline = performance.now() + timeoutMs;
+    const limitMs = timeoutMs + killMs * this.#cuts.length;
+    const deadline = performance.now() + limitMs;
     const migration = () => this.#journal.migrations.list()[0];
     const atEnd = () => {
       const found = migration();
@@ -143,7 +148,7 @@ class Run implements Surroundings {
       if (this.#options.waitForLease !== true) await this.#cluster.dropLease();
       controller = await this.#start();
     }
-    if (!atEnd()) return [`no end after ${timeoutMs / 1000} s: ${standing(migration())}; ${this.#journal.standing()}`];
+    if (!atEnd()) return [`no end after ${limitMs / 1000} s: ${standing(migration())}; ${this.#journal.standing()}`];
     const isStill = () => (this.#isWhole() && this.#journal.stillMs >= stillMs ? true : undefined);
     const still = await poll(isStill, { timeoutMs: 15_000, intervalMs: 20 });
     return still === undefined ? ["the cluster does not come to rest after the end"] : [];

@@ -12,7 +12,7 @@ import { type Course, carryOut, type Outcome } from "./run.ts";
 const cleanRuns = 3;
 
 /** A cut that does not come about, because the run went another way before it, is tried so many times. */
-const attempts = 3;
+const attempts = 2;
 
 export interface Verdict {
   cut: Cut;
@@ -30,27 +30,36 @@ export class Bench {
   /** The moment after `start`, once it was saved. */
   begun: Baseline | undefined;
   readonly #stop: AbortController;
+  readonly #waitForLease: boolean;
 
-  private constructor(cluster: CrashCluster, folder: string) {
+  private constructor(cluster: CrashCluster, folder: string, waitForLease: boolean) {
     this.cluster = cluster;
     this.folder = folder;
+    this.#waitForLease = waitForLease;
     this.#stop = new AbortController();
     this.journal = new Journal(cluster.cluster.client, this.#stop.signal);
   }
 
-  static async start(): Promise<Bench> {
-    return new Bench(await CrashCluster.start(), mkdtempSync(join(tmpdir(), "cni-migrate-crash-")));
+  /** `waitForLease`: after a kill the dead leader's Lease has to run out; else it is removed. */
+  static async start({ waitForLease = false } = {}): Promise<Bench> {
+    const folder = mkdtempSync(join(tmpdir(), "cni-migrate-crash-"));
+    return new Bench(await CrashCluster.start(), folder, waitForLease);
   }
 
-  run(course: Course, controller: string, cuts: readonly Cut[] = [], waitForLease = false): Promise<Outcome> {
-    return carryOut(this, course, { bundle: controller, folder: this.folder, cuts, waitForLease });
+  run(course: Course, controller: string, cuts: readonly Cut[] = []): Promise<Outcome> {
+    return carryOut(this, course, {
+      bundle: controller,
+      folder: this.folder,
+      cuts,
+      waitForLease: this.#waitForLease,
+    });
   }
 
   /** What the course comes to when nobody disturbs it. */
   async reference(course: Course, controller: string, runs = cleanRuns): Promise<Reference> {
     const clean: Outcome[] = [];
     for (let i = 0; i < runs; i++) clean.push(await this.run(course, controller));
-    return referenceOf(clean);
+    return referenceOf(clean, course.loose);
   }
 
   /** One cut, judged. */

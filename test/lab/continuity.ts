@@ -192,8 +192,8 @@ export class Continuity {
   }
 
   #run(kind: Probe["kind"], name: string, from: PodSeen | undefined, argv: string[], node = from?.node ?? ""): void {
-    const [command = "", ...args] = argv;
-    const child = spawn(command, args, { stdio: ["ignore", "pipe", "inherit"] });
+    // Before others: a probe that does not get a CPU in time would take answers for lost.
+    const child = spawn("nice", ["-n", "-10", ...argv], { stdio: ["ignore", "pipe", "inherit"] });
     // Whatever becomes of this process, its probes end with it.
     process.setMaxListeners(0);
     process.once("exit", () => child.kill("SIGKILL"));

@@ -7,7 +7,7 @@ import type { Lab } from "./index.ts";
 const controller = "cni-migrate-controller";
 
 /** A replica that holds the Lease. */
-export interface Leader {
+interface Leader {
   /** Another one for each start of a process. */
   identity: string;
   pod: string;
@@ -24,7 +24,7 @@ export async function leaseHolder(client: KubeClient): Promise<Leader | undefine
 }
 
 /** Process numbers, in the node's own namespace, of the controller that runs on a node: one or none. */
-export async function controllerPids(lab: Lab, node: string): Promise<string[]> {
+async function controllerPids(lab: Lab, node: string): Promise<string[]> {
   const { stdout } = await lab.exec(node, ["pgrep", "-f", "controller\\.cjs controller$"]);
   return stdout.split("\n").filter(Boolean);
 }

@@ -91,7 +91,7 @@ export class Course {
   }
 }
 
-export function isIn({ nodes }: Seen, node: string, step: StepName, direction: Direction): boolean {
+function isIn({ nodes }: Seen, node: string, step: StepName, direction: Direction): boolean {
   const { spec, status } = nodes.find((nm) => nm.spec.nodeName === node) ?? {};
   const walked = status?.direction ?? "Forward";
   return status?.step === step && walked === direction && (spec?.direction ?? "Forward") === direction;

@@ -1,15 +1,18 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { Command, Option } from "commander";
 import { main } from "../../scripts/project.ts";
 import { Continuity, type ContinuityReport } from "./continuity.ts";
 import { LabError } from "./errors.ts";
-import { calicoManifestPath, downLab, type Lab, upLab } from "./index.ts";
-import { canalLeftovers, flannelLeftovers } from "./leftovers.ts";
+import { calicoManifestPath, downLab, flannelManifest, type Lab, upLab } from "./index.ts";
+import { calicoLeftovers, canalLeftovers, flannelLeftovers } from "./leftovers.ts";
 import { PolicyProbes, type PolicyReport } from "./policy-probes.ts";
 import { cniMigrate, installProduct, migrationState, stepSeconds, succeed } from "./product.ts";
 
 interface DemoOptions {
-  source: "flannel" | "canal";
-  target: "calico";
+  source: "flannel" | "canal" | "calico";
+  target: "calico" | "flannel" | undefined;
   nodes: number;
   keep?: true;
 }
@@ -20,10 +23,15 @@ const program = new Command("npm run demo --")
   .description("A real cluster changes its network while a Service on it is probed from every node.")
   .addOption(
     new Option("--source <network>", "network the cluster starts with")
-      .choices(["flannel", "canal"])
+      .choices(["flannel", "canal", "calico"])
       .default("flannel"),
   )
-  .addOption(new Option("--target <network>", "network it goes to").choices(["calico"]).default("calico"))
+  .addOption(
+    new Option("--target <network>", "network it goes to (default: calico, from calico: flannel)").choices([
+      "calico",
+      "flannel",
+    ]),
+  )
   .addOption(new Option("--nodes <n>", "nodes of the cluster, 2 to 9").default(3).argParser(nodeCount))
   .option("--keep", "leave the cluster up at the end")
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2));
@@ -35,13 +43,27 @@ function nodeCount(text: string): number {
   process.exit(2);
 }
 
+/** Where each network goes, how its target is given, and what it must not leave. */
+const ways = {
+  flannel: { target: "calico", leftovers: flannelLeftovers },
+  canal: { target: "calico", leftovers: canalLeftovers },
+  calico: { target: "flannel", leftovers: calicoLeftovers },
+} as const;
+
 await main("demo", async () => {
   const options = program.parse().opts<DemoOptions>();
+  const { target } = ways[options.source];
+  if (options.target !== undefined && options.target !== target) {
+    process.stderr.write(
+      `demo: there is no demo from ${options.source} to ${options.target}: give --target ${target}\n`,
+    );
+    process.exit(2);
+  }
   const lab = await upLab({
     name: labName,
     nodes: options.nodes,
     network: options.source,
-    ready: [options.source, options.target],
+    ready: [options.source, target],
   });
   const interrupted = () => void downLab(labName).finally(() => process.exit(130));
   process.once("SIGINT", interrupted);
@@ -72,20 +94,33 @@ async function demonstrate(lab: Lab, source: DemoOptions["source"]): Promise<boo
   let report: ContinuityReport;
   let policyReport: PolicyReport | undefined;
   try {
-    heading("kubectl cni-migrate start --target calico -f calico-vxlan.yaml");
-    await succeed(
-      cniMigrate(lab, ["start", "--target", "calico", "-f", await calicoManifestPath(), "-y"], { show: true }),
-      "start",
-    );
+    await start(lab, ways[source].target);
     heading("kubectl cni-migrate status -w");
     await cniMigrate(lab, ["status", "-w"], { show: true });
   } finally {
     policyReport = await policies?.stop();
     report = await continuity.stop();
   }
-  const leftovers = await (source === "canal" ? canalLeftovers : flannelLeftovers)(lab);
+  const leftovers = await ways[source].leftovers(lab);
   const held = policyReport === undefined || showPolicies(policyReport);
   return (await show(lab, source, report, leftovers)) && held;
+}
+
+/** As a user would, with the target's own manifest. */
+async function start(lab: Lab, target: "calico" | "flannel"): Promise<void> {
+  const isFlannel = target === "flannel";
+  heading(
+    isFlannel
+      ? "kubectl cni-migrate start --target flannel -f - <kube-flannel.yml"
+      : "kubectl cni-migrate start --target calico -f calico-vxlan.yaml",
+  );
+  const file = isFlannel ? "-" : await calicoManifestPath();
+  const input = isFlannel ? { input: await flannelManifest() } : {};
+  const folder = mkdtempSync(join(tmpdir(), "cni-migrate-demo-"));
+  const flags = ["--target", target, "-f", file, "--backup", join(folder, "source.yaml"), "-y"];
+  await succeed(cniMigrate(lab, ["start", ...flags], { show: true, ...input }), "start").finally(() =>
+    rmSync(folder, { recursive: true }),
+  );
 }
 
 function showPolicies({ denied, allowed, passed, lost }: PolicyReport): boolean {

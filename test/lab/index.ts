@@ -28,7 +28,7 @@ export { ensureBinaries } from "./build.ts";
 export type { LabOptions } from "./cluster.ts";
 export { LabError } from "./errors.ts";
 export { probeImage } from "./images.ts";
-export { calicoManifestPath } from "./manifests.ts";
+export { calicoManifestPath, flannelManifest } from "./manifests.ts";
 export type { RunResult } from "./run.ts";
 export type { LabNode } from "./topology.ts";
 

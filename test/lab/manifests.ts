@@ -5,7 +5,7 @@ import { binarySets, type LabNetwork } from "./binaries.ts";
 import { downloadModule } from "./build.ts";
 import { LabError } from "./errors.ts";
 import { dualStackCniImage } from "./images.ts";
-import { podCidrFamilies } from "./topology.ts";
+import { defaultPodCidr, podCidrFamilies } from "./topology.ts";
 
 /** As much of a Kubernetes object as the edits below touch. */
 export interface ManifestObject {
@@ -42,6 +42,12 @@ export async function networkObjects(network: LabNetwork, podCidr: string): Prom
 /** Calico's own manifest of the version whose images the lab has: what a user gives to `start -f`. */
 export function calicoManifestPath(): Promise<string> {
   return manifestPath("calico");
+}
+
+/** flannel's own manifest, as far as the lab's plugin takes it, for a cluster's pods: what a user gives to `start -f -`. */
+export async function flannelManifest(podCidr: string = defaultPodCidr): Promise<string> {
+  const objects = await networkObjects("flannel", podCidr);
+  return objects.map((object) => `${JSON.stringify(object)}\n`).join("---\n");
 }
 
 async function manifestPath(network: InstallableNetwork): Promise<string> {

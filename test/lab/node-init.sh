@@ -9,6 +9,9 @@ set -u
 
 # ---- as the host sees it: say who we are, enter the node's cgroup ----
 
+# The lab's share of a busy machine's CPUs is that of twenty processes, not of one: what else runs must not look like a
+# network that loses packets. Shares of v1, weight of v2.
+
 # v1: one tree for each controller; a new cpuset is empty and takes nobody until it is given CPUs and memory.
 join_cgroup_v1() {
   local mount_point level part
@@ -20,6 +23,7 @@ join_cgroup_v1() {
         cat "$level/cpuset.cpus" > "$level/$part/cpuset.cpus"
         cat "$level/cpuset.mems" > "$level/$part/cpuset.mems"
       fi
+      if [ -f "$level/$part/cpu.shares" ]; then echo 20480 > "$level/$part/cpu.shares"; fi
       level=$level/$part
     done
     echo $$ > "$level/cgroup.procs"
@@ -33,6 +37,7 @@ join_cgroup_v2() {
     for controller in $(cat "$level/cgroup.controllers"); do echo "+$controller" > "$level/cgroup.subtree_control"; done
     level=$level/$part
     mkdir -p "$level"
+    if [ -f "$level/cpu.weight" ]; then echo 2000 > "$level/cpu.weight"; fi
   done
   echo $$ > "$level/cgroup.procs"
 }

@@ -25,7 +25,9 @@ function runWith(
 ): Promise<RunOutcome> {
   const started = performance.now();
   const env = { ...process.env, KUBECONFIG: lab.kubeconfigPath };
-  const child = spawn(command, args, { env, stdio: options.show ? "inherit" : "pipe" });
+  const stdin = options.show && options.input === undefined ? "inherit" : "pipe";
+  const output = options.show ? "inherit" : "pipe";
+  const child = spawn(command, args, { env, stdio: [stdin, output, output] });
   let stdout = "";
   let stderr = "";
   child.stdout?.on("data", (data: Buffer) => {

@@ -22,10 +22,12 @@ describe("finalize", () => {
     backup = join(folder, "flannel.yaml");
     lab = await upLab({ name: "finalize", nodes: 4 });
     await installProduct(lab);
-    // A node that is not there yet: without a network's configuration, without an object in the API.
+    // A node that is not there yet: without a network's configuration and devices, without an object in the API.
     await lab.exec(late, ["sh", "-c", "rm -f /etc/cni/net.d/*"]);
     await lab.stopNode(late);
     await lab.kubectl(["delete", "node", late]);
+    for (const link of ["flannel.1", "cni0"])
+      await new Promise((resolve) => lab.spawnInNode(late, ["ip", "link", "delete", link]).once("close", resolve));
     const continuity = new Continuity({ ...lab, nodes: lab.nodes.filter(({ name }) => name !== late) });
     await continuity.deploy();
     await continuity.start();
