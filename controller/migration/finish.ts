@@ -6,7 +6,6 @@ import { drainPolicy } from "../drain/policy.ts";
 import { clusterView } from "../node/drain.ts";
 import { taintPatch } from "../nodes.ts";
 import { selectedNodes } from "../plan.ts";
-import { removeProbes } from "../probes.ts";
 import { spreadPods } from "../spread/engine.ts";
 import type { MigrationContext, Phase, PhaseResult } from "./phase.ts";
 import { directionOf, placeOf, wantedNetwork } from "./places.ts";
@@ -17,7 +16,10 @@ import { sweep } from "./sweep.ts";
 /** Seconds the final spread may take; what is uneven then stays so. */
 const spreadSeconds = 120;
 
-/** All nodes are done: pods are spread over them again, what the migration needed only for its time goes. */
+/**
+ * All nodes are done: pods are spread over them again, what the migration needed only for its time goes. Its pods do so when
+ * the end is recorded: the tasks' results are part of it.
+ */
 export const finishPhase: Phase = {
   name: "Finish",
   async run(context) {
@@ -32,8 +34,6 @@ async function arrived(context: MigrationContext): Promise<PhaseResult> {
   const swept = await sweep(context);
   if ("outcome" in swept) return swept;
   const { migration, nodes, scope } = context;
-  // Not before: the sweep's own pods are among those that go.
-  await removeProbes(scope, migration);
   const done = selectedNodes(migration, nodes).length;
   const moved = context.nodeMigrations.filter((nm) => nm.status?.step === "Done");
   const clean = moved.every(isClean) && swept.leftovers.length === 0;
@@ -62,7 +62,6 @@ async function returned(context: MigrationContext): Promise<PhaseResult> {
   const swept = await sweep(context);
   if ("outcome" in swept) return swept;
   const { migration, nodeMigrations, scope } = context;
-  await removeProbes(scope, migration);
   const { source } = migration.spec;
   const back = nodeMigrations.filter((nm) => nm.status?.step === "Done");
   const message = back.length === 0 ? "no node had left it" : `every node is on ${source}`;

@@ -6,6 +6,7 @@ import { patchStatus } from "../../kube/status.ts";
 import type { MigrationError } from "../errors.ts";
 import { releaseMigration } from "../finalize.ts";
 import { asMigrationError } from "../node/reconcile.ts";
+import { removeProbes } from "../probes.ts";
 import type { Scope } from "../scope.ts";
 import { claim, isFinalized, isOver } from "./claim.ts";
 import { finishPhase } from "./finish.ts";
@@ -29,7 +30,10 @@ export async function reconcileMigration(scope: Scope, name: string): Promise<{ 
   const context = contextOf(scope, migration);
   try {
     if (migration.metadata.deletionTimestamp !== undefined) return await releaseMigration(context);
-    if (isFinished(context)) return;
+    if (isFinished(context)) {
+      await removeProbes(scope, migration);
+      return;
+    }
     const result = await runPhases(context);
     await conclude(context, result);
     return nextLook(result, secondsToNextLook(scope, migration));

@@ -4,9 +4,9 @@ import { footprintOf, isEmpty, onlyOf } from "../../networks/footprints.ts";
 import type { Footprint, HostOp } from "../../networks/host-ops.ts";
 import { networkById } from "../../networks/index.ts";
 import { planContext } from "../plan.ts";
-import { ensureTask, ownerOf, removeEndedPods } from "../tasks.ts";
+import { ensureTask, ownerOf } from "../tasks.ts";
 import type { MigrationContext, PhaseResult } from "./phase.ts";
-import { byNode, walked, wantedNetwork } from "./places.ts";
+import { byNode, directionOf, walked, wantedNetwork } from "./places.ts";
 
 interface Swept {
   /** What is still there after all, by node: "n2: route 10.244.1.0/26 via 172.30.0.13 dev eth0 proto 80". */
@@ -18,7 +18,7 @@ interface Swept {
  * A node that stays on it on purpose keeps its ways.
  */
 export async function sweep(context: MigrationContext): Promise<PhaseResult | Swept> {
-  const { nodes, scope, migration } = context;
+  const { nodes, migration } = context;
   const part = lingeringPart(context);
   if (part === undefined) return { leftovers: [] };
   const partOf = byNode(context.nodeMigrations);
@@ -29,11 +29,10 @@ export async function sweep(context: MigrationContext): Promise<PhaseResult | Sw
     return {
       outcome: "wait",
       summary: "CleaningUp",
-      reason: "CleaningUp",
+      reason: directionOf(migration) === "Forward" ? "Migrating" : "Reverting",
       message: `removing what led to nodes on ${part.network}: ${waiting.slice(0, 3).join(", ")}${waiting.length > 3 ? ` and ${waiting.length - 3} more nodes` : ""}`,
       afterSeconds: 15,
     };
-  await removeEndedPods(scope, migration.metadata.uid ?? "");
   return { leftovers: states.flatMap((found) => found ?? []) };
 }
 

@@ -70,9 +70,15 @@ function observe(scope: Scope, name: string): Seen | undefined {
   if (isTrue(nodeMigration.status?.conditions, "Stalled") && !retryAsked(nodeMigration)) return undefined;
   const migration = scope.stores.migrations.get({ name: nodeMigration.spec.migrationName });
   if (migration === undefined || !ownedBy(nodeMigration, migration)) return undefined;
-  if (migration.status?.facts === undefined) return undefined;
+  if (migration.status?.facts === undefined || isAboutToTurn(nodeMigration, migration)) return undefined;
   const node = scope.stores.nodes.get({ name: nodeMigration.spec.nodeName });
   return { migration, nodeMigration, node: node ?? missingNode(nodeMigration), step };
+}
+
+/** The migration hands a new direction down in its own pass; until then nothing more is begun the old way. */
+function isAboutToTurn(nodeMigration: NodeMigration, migration: CniMigration): boolean {
+  if (migration.metadata.deletionTimestamp !== undefined) return false;
+  return walked(nodeMigration) !== directionOf(migration);
 }
 
 /** Whether a person asked for another try after the node stalled. */

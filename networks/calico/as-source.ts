@@ -33,7 +33,7 @@ export function vtepOf(node: PlanNode, host: HostFacts | undefined): Vtep | unde
  * The MAC Felix gives its device: the annotation's, else "f" (0x66) and the start of the SHA-1 of the node's name
  * (felix/calc/vxlan_resolver.go, v3.28). It keeps it to itself.
  */
-export function macOf(node: PlanNode): string {
+export function macOf(node: Pick<PlanNode, "name" | "annotations">): string {
   const set = node.annotations[annotations.tunnelMac];
   if (set !== undefined) return set.toLowerCase();
   const hash = createHash("sha1").update(node.name).digest("hex");

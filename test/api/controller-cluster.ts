@@ -12,16 +12,24 @@ import {
   replicaSets,
 } from "../../kube/resources.ts";
 import type { KubeClient } from "../../kube/types.ts";
-import { migrationLabel } from "../../networks/calico/facts.ts";
-import { calicoManifestPath } from "../lab/manifests.ts";
+import { macOf } from "../../networks/calico/as-source.ts";
+import { calico, migrationLabel } from "../../networks/calico/facts.ts";
+import { calicoManifestPath, flannelManifest } from "../lab/manifests.ts";
 import { ControllerProcess } from "./controller-process.ts";
-import { HostModel } from "./host-model.ts";
+import { HostModel, type Overlay } from "./host-model.ts";
 import { PluginCluster, type Ran, type StartNodes } from "./plugin-cluster.ts";
 import type { ApiServer } from "./server.ts";
 
 const nodeNames = ["n1", "n2", "n3"];
 const timeoutSeconds = 45;
 export const migrationName = "flannel-to-calico";
+
+/** As Felix makes it by itself. */
+const calicosOverlay: Overlay = {
+  vni: calico.vni,
+  port: calico.port,
+  macOf: (name) => macOf({ name, annotations: {} }),
+};
 
 /** What a run showed to those who watched it from outside. */
 interface Journal {
@@ -74,16 +82,21 @@ export class ControllerCluster {
     this.#watched.migrations.onChange(({ object }) => this.#check(object, migrationConditions));
   }
 
-  static async start(startNodes?: StartNodes): Promise<ControllerCluster> {
-    const model = new HostModel(nodeNames);
-    const plugin = await PluginCluster.start({}, model, startNodes);
+  /** On Calico as its own manifest installs it, instead. */
+  static startOnCalico(): Promise<ControllerCluster> {
+    return ControllerCluster.start(undefined, "calico");
+  }
+
+  static async start(startNodes?: StartNodes, source: "flannel" | "calico" = "flannel"): Promise<ControllerCluster> {
+    const model = source === "flannel" ? new HostModel(nodeNames) : new HostModel(nodeNames, calicosOverlay);
+    const plugin = await PluginCluster.start({}, model, startNodes, source);
     await plugin.client.patch(nodes, { name: "n1" }, { spec: { unschedulable: true } });
     const installed = await plugin.run(["install", "--timeout", "60s"]);
     if (installed.code !== 0) throw new Error(installed.err);
     const cluster = new ControllerCluster(plugin, model, await calicoManifestPath());
     cluster.#kubeconfig = await plugin.server.kubeconfigForServiceAccount(systemNamespace, controllerName);
     await cluster.#addWorkload();
-    await cluster.#agentsOn("kube-flannel", nodeNames);
+    await cluster.#agentsOn(source === "flannel" ? "kube-flannel" : "calico-node", nodeNames);
     model.watch();
     return cluster;
   }
@@ -101,6 +114,12 @@ export class ControllerCluster {
   /** `kubectl cni-migrate start` with the cluster's target manifests. */
   startMigration(...flags: string[]): Promise<Ran> {
     return this.#plugin.run(["start", "--target", "calico", "-f", this.#manifests, "-y", ...flags]);
+  }
+
+  /** The same to flannel, from Calico. */
+  async startToFlannel(...flags: string[]): Promise<Ran> {
+    const options = { stdin: await flannelManifest() };
+    return this.#plugin.run(["start", "--target", "flannel", "-f", "-", "-y", ...flags], options);
   }
 
   inventory(): Promise<string[]> {

@@ -38,20 +38,32 @@ export interface SavedHosts {
 }
 
 /** What an agent does on its node when it starts. */
-const agents: Record<string, { process: string; link: string; files: readonly string[]; chains: readonly string[] }> = {
+const agents: Record<
+  string,
+  { process: string; link: (vni: number) => string; files: readonly string[]; chains: readonly string[] }
+> = {
   "kube-flannel": {
     process: "flanneld",
-    link: "flannel.1",
+    link: (vni) => `flannel.${vni}`,
     files: [`${confDir}/10-flannel.conflist`, "/opt/cni/bin/flannel", "/run/flannel/subnet.env"],
     chains: ["FLANNEL-POSTRTG", "FLANNEL-FWD"],
   },
   "calico-node": {
     process: "calico-node",
-    link: "vxlan.calico",
+    link: () => "vxlan.calico",
     files: [`${confDir}/10-calico.conflist`, `${confDir}/calico-kubeconfig`, "/opt/cni/bin/calico"],
     chains: ["cali-FORWARD"],
   },
 };
+
+/** What nodes send to each other with, and the MAC of each node's device. */
+export interface Overlay {
+  vni: number;
+  port: number;
+  macOf(node: string, index: number): string;
+}
+
+const flannelsOverlay: Overlay = { vni: 1, port: 8472, macOf: (_, index) => `aa:bb:cc:00:00:0${index}` };
 
 /** The migration's own short lives are worth a moment, so that somebody may come in between. */
 const workSeconds = 0.02;
@@ -74,7 +86,10 @@ export class HostModel implements PodRuntime {
   readonly #devices = new Map<string, Link | undefined>();
   #watching = false;
 
-  constructor(names: readonly string[]) {
+  readonly #overlay: Overlay;
+
+  constructor(names: readonly string[], overlay: Overlay = flannelsOverlay) {
+    this.#overlay = overlay;
     for (const name of names) this.add(name);
   }
 
@@ -194,7 +209,9 @@ export class HostModel implements PodRuntime {
     node.processes.set(pod.metadata.uid ?? "", agent.process);
     for (const file of agent.files) if (!node.files.has(file)) node.files.set(file, "{}");
     for (const chain of agent.chains) node.chains.add(chain);
-    if (!node.links.has(agent.link)) node.links.set(agent.link, { kind: "vxlan", vni: 1, port: 8472 });
+    const { vni, port } = this.#overlay;
+    const link = agent.link(vni);
+    if (!node.links.has(link)) node.links.set(link, { kind: "vxlan", vni, port });
     this.#changed();
   }
 
@@ -267,7 +284,7 @@ export class HostModel implements PodRuntime {
         result.leftovers = found(node, op.footprint);
         return undefined;
       case "inspect":
-        result.facts = factsOf(node);
+        result.facts = factsOf(node, this.#overlay);
         return undefined;
       case "deleteRoutes":
       case "awaitRoutes":
@@ -365,7 +382,7 @@ function found(node: NodeState, footprint: Footprint): Leftover[] {
   ];
 }
 
-function factsOf(node: NodeState): HostFacts {
+function factsOf(node: NodeState, { macOf }: Overlay): HostFacts {
   const binaries = [...node.files.keys()]
     .filter((path) => dirname(path) === "/opt/cni/bin")
     .map((path) => basename(path));
@@ -376,7 +393,7 @@ function factsOf(node: NodeState): HostFacts {
     cniConfFiles: confFiles(node),
     cniBinaries: [...binaries, "bridge", "host-local", "loopback", "portmap"].sort(),
     vxlans: ofKind("vxlan").map(([name, { vni, port }]) => {
-      const mac = `aa:bb:cc:00:00:0${node.index}`;
+      const mac = macOf(node.name, node.index);
       return { name, vni, port, mac, mtu: 1450, external: false, addresses: [`10.244.${node.index}.0`] };
     }),
     bridges: ofKind("bridge").map(([name]) => name),

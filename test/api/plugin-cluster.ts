@@ -32,6 +32,17 @@ interface RunOptions {
   tty?: boolean;
 }
 
+/** What calico-node makes when the first one comes up over VXLAN. */
+const calicosOwnObjects: readonly UnknownObject[] = [
+  {
+    kind: "IPPool",
+    name: "default-ipv4-ippool",
+    spec: { cidr: "10.244.0.0/16", blockSize: 26, vxlanMode: "CrossSubnet", ipipMode: "Never", natOutgoing: true },
+  },
+  { kind: "FelixConfiguration", name: "default", spec: { logSeverityScreen: "Info" } },
+  { kind: "IPAMConfig", name: "default", spec: { strictAffinity: false, autoAllocateBlocks: true } },
+].map(({ kind, name, spec }) => ({ apiVersion: "crd.projectcalico.org/v1", kind, metadata: { name }, spec }));
+
 /** Makes the nodes of a cluster and keeps them going until the signal of the options fires. */
 export type StartNodes = (client: KubeClient, options: KubeletOptions, server: ApiServer) => Promise<void>;
 
@@ -48,11 +59,15 @@ export class PluginCluster {
     this.client = client;
   }
 
-  /** `runtime`: what its nodes do with pods, see kubelets.ts. `startNodes`: who stands in for their kubelets. */
+  /**
+   * `runtime`: what its nodes do with pods, see kubelets.ts. `startNodes`: who stands in for their kubelets. `network`: as whose
+   * agents the nodes are left.
+   */
   static async start(
     users: Record<string, string[]>,
     runtime?: PodRuntime,
     startNodes: StartNodes = startKubelets,
+    network: "flannel" | "calico" = "flannel",
   ): Promise<PluginCluster> {
     const server = await startApiServer({ controllerManager: true, scheduler: true, users });
     const around = { env: {}, interactive: false, clock: systemClock };
@@ -63,8 +78,10 @@ export class PluginCluster {
     const times = { startMs: 100, endMs: 50, signal: cluster.#stop.signal };
     const options = { nodes: ["n1", "n2", "n3"], ...times, ...(runtime === undefined ? {} : { runtime }) };
     await startNodes(client, options, server);
-    for (const [index, name] of ["n1", "n2", "n3"].entries()) await cluster.becomeFlannelNode(name, index);
-    await cluster.apply((await networkObjects("flannel", "10.244.0.0/16")) as unknown as UnknownObject[]);
+    for (const [index, name] of ["n1", "n2", "n3"].entries())
+      await (network === "flannel" ? cluster.becomeFlannelNode(name, index) : cluster.becomeCalicoNode(name, index));
+    await cluster.apply((await networkObjects(network, "10.244.0.0/16")) as unknown as UnknownObject[]);
+    if (network === "calico") await cluster.apply(calicosOwnObjects);
     return cluster;
   }
 
@@ -130,13 +147,25 @@ export class PluginCluster {
 
   /** What the controller manager and flanneld write on a node. */
   async becomeFlannelNode(name: string, index: number): Promise<void> {
-    const podCIDR = `10.244.${index}.0/24`;
     const annotations = {
       "flannel.alpha.coreos.com/backend-type": "vxlan",
       "flannel.alpha.coreos.com/backend-data": JSON.stringify({ VNI: 1, VtepMAC: `aa:bb:cc:00:00:0${index}` }),
       "flannel.alpha.coreos.com/kube-subnet-manager": "true",
       "flannel.alpha.coreos.com/public-ip": `192.0.2.${index + 1}`,
     };
+    await this.#becomeNode(name, index, annotations);
+  }
+
+  /** What the controller manager and calico-node write on a node. */
+  becomeCalicoNode(name: string, index: number): Promise<void> {
+    return this.#becomeNode(name, index, {
+      "projectcalico.org/IPv4Address": `192.0.2.${index + 1}/24`,
+      "projectcalico.org/IPv4VXLANTunnelAddr": `10.244.20${index}.0`,
+    });
+  }
+
+  async #becomeNode(name: string, index: number, annotations: Record<string, string>): Promise<void> {
+    const podCIDR = `10.244.${index}.0/24`;
     const role = index === 0 ? { "node-role.kubernetes.io/control-plane": "" } : {};
     const labels = { "kubernetes.io/os": "linux", ...role };
     await this.client.patch(

@@ -37,9 +37,9 @@ export function coursesOf(controller: string): Record<string, (bench: Bench) => 
           };
           await carryTo(bench, await forward(bench), { bundle: controller, folder: bench.folder, cuts: [cut] });
           // The way back of a node that is done is the course "revert"; the node that turns is this one's own.
-          const course: Course = { ...(await turned(bench, `revert-in-${step}`)), own: /@n3 / };
-          // How many pods of the node are still moved before it turns round is a matter of who is quicker.
-          return step === "Drain" ? { ...course, loose: /\bweb-\*/ } : course;
+          // How many pods are moved before it turns round is a matter of who is quicker, and the last spread tells the pods
+          // it has moved by their creation, which is known to the second: nodes as quick as these are within one.
+          return { ...(await turned(bench, `revert-in-${step}`)), own: /@n3 /, loose: /\bweb-\*/ };
         },
       ]),
     ),

@@ -133,14 +133,12 @@ class Run implements Surroundings {
       const found = migration();
       return found !== undefined && course.reached(found);
     };
+    const isStill = () => atEnd() && this.#isWhole() && this.#journal.stillMs >= stillMs;
     let controller = await this.#start();
     for (;;) {
-      const ended = await Promise.race([
-        controller.ended.then(() => true),
-        poll(() => (atEnd() ? true : undefined), { timeoutMs: deadline - performance.now(), intervalMs: 20 }).then(
-          () => false,
-        ),
-      ]);
+      const limits = { timeoutMs: deadline - performance.now(), intervalMs: 20 };
+      const rest = poll(() => (isStill() ? true : undefined), limits);
+      const ended = await Promise.race([controller.ended.then(() => true), rest.then(() => false)]);
       if (!ended) break;
       if (this.kills.length < this.#controllers.length)
         return [`the controller ended by itself: ${lastWords(controller)}`];
@@ -149,9 +147,7 @@ class Run implements Surroundings {
       controller = await this.#start();
     }
     if (!atEnd()) return [`no end after ${limitMs / 1000} s: ${standing(migration())}; ${this.#journal.standing()}`];
-    const isStill = () => (this.#isWhole() && this.#journal.stillMs >= stillMs ? true : undefined);
-    const still = await poll(isStill, { timeoutMs: 15_000, intervalMs: 20 });
-    return still === undefined ? ["the cluster does not come to rest after the end"] : [];
+    return isStill() ? [] : ["the cluster does not come to rest after the end"];
   }
 
   /** One controller, until it is cut off. */

@@ -290,6 +290,8 @@ function judge(
   const gone = movedPods(nodeMigrations);
   const moved = (pod: PodSeen | undefined, at: number) =>
     gone.some(({ uid, from, to }) => uid === pod?.uid && at >= from && at <= to);
+  // The pod a probe runs in never comes back: until the probe is ended, too, it asks from a network that is being taken down.
+  const cutOff = (pod: PodSeen | undefined, at: number) => gone.some(({ uid, from }) => uid === pod?.uid && at >= from);
   const losses: Loss[] = [];
   const excused: Loss[] = [];
   const connections = { held: 0, brokenUnmoved: 0, movedAway: 0, worstGapMs: 0 };
@@ -310,7 +312,7 @@ function judge(
         at: new Date(line.at),
         what: peer === undefined ? line.error : `${peer}: ${line.error}`,
       };
-      const wasMoved = moved(probe.from, line.at) || peerPod !== undefined || wasCut(cuts, probe, pods, line.at, peer);
+      const wasMoved = cutOff(probe.from, line.at) || peerPod !== undefined || wasCut(cuts, probe, pods, line.at, peer);
       if (probe.kind === "connections") connections[wasMoved ? "movedAway" : "brokenUnmoved"]++;
       (wasMoved ? excused : losses).push(loss);
     }

@@ -1,0 +1,257 @@
+import type { Container, DaemonSet } from "../../kube/objects.ts";
+import type { UnknownObject } from "../../kube/types.ts";
+import type { AgentRef, Finding, NetworkFacts } from "../contract.ts";
+import { checkDirectories } from "../directories.ts";
+import { blocker, warning, when } from "../findings.ts";
+import { checkKinds } from "../manifests.ts";
+import { nameOf, placeOf } from "../objects.ts";
+import { agentRefOf, allContainersOf, containerNamed, flagOf, hostPathOf, podSpecOf, wordsOf } from "../workloads.ts";
+import { configIn, portOf, type Settings, settingsOf } from "./config.ts";
+import { agentsIn, cilium } from "./facts.ts";
+import { nodeSettings } from "./node-config.ts";
+
+const whole = "the given manifests";
+const render = `render the chart as it comes: helm template cilium cilium/cilium --version ${cilium.chart}.0 -n kube-system -f VALUES`;
+const unusable = (what: string, where: string, cure: string) => blocker("ManifestsUnusable", what, where, cure);
+
+/**
+ * Whether the objects install a Cilium that can stand beside another network and be switched on node by node: see contract.ts.
+ * What the chart gives with its own values passes.
+ */
+export function checkManifests(objects: readonly UnknownObject[], source?: NetworkFacts): Finding[] {
+  const [agent, ...more] = agentsIn(objects);
+  if (agent === undefined) {
+    const what = objects.length === 0 ? "there is nothing in them" : "no DaemonSet that runs cilium-agent";
+    return [unusable(`these are not Cilium's manifests: ${what}`, whole, render)];
+  }
+  if (more.length > 0) {
+    const names = [agent, ...more].map(nameOf).join(", ");
+    return [unusable(`${more.length + 1} DaemonSets run cilium-agent: ${names}`, whole, "give one install only")];
+  }
+  const helms = objects.filter(isHelms);
+  const others = objects.filter((o) => !helms.includes(o));
+  return [
+    ...helms.map(helmFinding),
+    ...checkKinds(others, cilium.groups),
+    ...checkKeys(others),
+    ...checkAgent(agent),
+    ...checkSettings(objects, agent, source),
+  ];
+}
+
+export function agentOf(objects: readonly UnknownObject[]): AgentRef {
+  return agentRefOf(agentsIn(objects));
+}
+
+function isHook({ metadata }: UnknownObject): boolean {
+  return metadata.annotations?.["helm.sh/hook"] !== undefined;
+}
+
+/** What is not an object of Cilium but of Helm: its hooks, and what it keeps of a release. */
+function isHelms(object: UnknownObject): boolean {
+  const isRelease = object.type === "helm.sh/release.v1" || object.metadata.name.startsWith("sh.helm.release.");
+  return isHook(object) || (object.kind === "Secret" && isRelease);
+}
+
+function helmFinding(object: UnknownObject): Finding {
+  return isHook(object)
+    ? unusable(
+        "it is a hook, which Helm alone knows when to run",
+        placeOf(object),
+        "render with helm template --no-hooks; where the hook makes certificates, with hubble.tls.auto.method=helm or hubble.enabled=false",
+      )
+    : unusable(
+        "it is Helm's own record of a release",
+        placeOf(object),
+        "give what helm template writes, not what is in the cluster",
+      );
+}
+
+/** The chart makes a certificate authority of its own on each render. */
+function checkKeys(objects: readonly UnknownObject[]): Finding[] {
+  const keys = objects.filter((o) => o.kind === "Secret").map(nameOf);
+  return when(
+    keys.length > 0,
+    warning(
+      "ManifestsUnusable",
+      `they hold private keys (${keys.map((name) => `secret ${name}`).join(", ")}), which each helm template makes anew`,
+      whole,
+      "render once and keep the file as safe as a key, or render with hubble.enabled=false",
+    ),
+  );
+}
+
+function checkAgent(agent: DaemonSet): Finding[] {
+  const where = placeOf(agent);
+  const builder = (podSpecOf(agent).initContainers ?? []).find((c) => wordsOf(c).includes("build-config"));
+  const version = versionOf(containerNamed(agent, "cilium-agent"));
+  const writesByScript = allContainersOf(agent).some((c) => JSON.stringify(c).includes("/cni-install.sh"));
+  if (isOld(version) || writesByScript)
+    return [
+      unusable(
+        `Cilium ${version?.join(".") ?? "before 1.14"} has no CiliumNodeConfig that switches single nodes (${cilium.oldest.join(".")} is the first)`,
+        where,
+        `render a newer chart, such as ${cilium.chart}`,
+      ),
+    ];
+  if (builder === undefined)
+    return [
+      unusable(
+        "its settings come from the ConfigMap alone: no init container runs build-config, which reads CiliumNodeConfig",
+        where,
+        `leave daemon.configSources out, and render a chart from ${cilium.oldest.join(".")} on`,
+      ),
+    ];
+  const dirs = {
+    cniConfDir: hostPathOf(agent, cilium.confMount) ?? "",
+    cniBinDir: hostPathOf(agent, "/host/opt/cni/bin") ?? "",
+  };
+  return [...checkSources(builder, where), ...checkDirectories(dirs, where)];
+}
+
+/** [1, 18] of "quay.io/cilium/cilium:v1.18.0@sha256:..."; undefined where the image's tag says nothing. */
+function versionOf(container: Container | undefined): [number, number] | undefined {
+  const match = /:v?(\d+)\.(\d+)(\.|-|@|$)/.exec(container?.image ?? "");
+  return match === null ? undefined : [Number(match[1]), Number(match[2])];
+}
+
+function isOld(version: [number, number] | undefined): boolean {
+  const [major, minor] = cilium.oldest;
+  return version !== undefined && (version[0] < major || (version[0] === major && version[1] < minor));
+}
+
+/** What keeps an agent from taking a node's own settings: it then runs on without a word. */
+function checkSources(builder: Container, where: string): Finding[] {
+  const needed = Object.keys(nodeSettings);
+  const listOf = (flag: string) => flagOf(builder, flag)?.split(",");
+  const [sources, allowed, denied] = [listOf("source"), listOf("allow-config-keys"), listOf("deny-config-keys")];
+  const notAllowed = allowed === undefined ? [] : needed.filter((key) => !allowed.includes(key));
+  const blocked = allowed === undefined ? needed.filter((key) => denied?.includes(key)) : [];
+  return [
+    ...when(
+      sources !== undefined && !sources.some((source) => source.startsWith("cilium-node-config")),
+      unusable(
+        `daemon.configSources is ${sources?.join(",")}: agents do not read CiliumNodeConfig`,
+        where,
+        "leave daemon.configSources out",
+      ),
+    ),
+    ...when(
+      notAllowed.length > 0,
+      unusable(
+        `daemon.allowedConfigOverrides keeps CiliumNodeConfig from setting ${notAllowed.join(", ")}`,
+        where,
+        "leave daemon.allowedConfigOverrides out, or add these keys",
+      ),
+    ),
+    ...when(
+      blocked.length > 0,
+      unusable(
+        `daemon.blockedConfigOverrides keeps CiliumNodeConfig from setting ${blocked.join(", ")}`,
+        where,
+        "leave these keys out of daemon.blockedConfigOverrides",
+      ),
+    ),
+  ];
+}
+
+interface Requirement {
+  accepts: (value: string | undefined) => boolean;
+  why: string;
+  cure: string;
+}
+
+/** Key of cilium-config -> what it must be, why another value will not do, and the chart's value that makes it so. */
+const requirements: Record<string, Requirement> = {
+  "kube-proxy-replacement": {
+    accepts: (v) => v === undefined || v === "false" || v === "disabled",
+    why: "Services of pods on the other network are kube-proxy's until the migration is finalized",
+    cure: "--set kubeProxyReplacement=false; replace kube-proxy afterwards",
+  },
+  "routing-mode": {
+    accepts: (v) => v === undefined || v === "tunnel",
+    why: "only a tunnel keeps the two networks apart",
+    cure: "--set routingMode=tunnel",
+  },
+  "tunnel-protocol": {
+    accepts: (v) => v === undefined || v === "vxlan",
+    why: "only VXLAN was proved",
+    cure: "--set tunnelProtocol=vxlan",
+  },
+  ipam: {
+    accepts: (v) => v === "cluster-pool",
+    why: "nodes need ranges of their own beside their podCIDR",
+    cure: "--set ipam.mode=cluster-pool",
+  },
+  "enable-ipv4": {
+    accepts: (v) => v !== "false",
+    why: "IPv6 alone is not supported yet",
+    cure: "--set ipv4.enabled=true",
+  },
+  "enable-ipv6": {
+    accepts: (v) => v !== "true",
+    why: "IPv6 beside IPv4 is not supported yet",
+    cure: "--set ipv6.enabled=false",
+  },
+  "cni-chaining-mode": {
+    accepts: (v) => v === undefined || v === "none" || v === "portmap",
+    why: "chained to another plugin it gives pods no addresses of its own",
+    cure: "--set cni.chainingMode=none",
+  },
+  "cni-uninstall": {
+    accepts: (v) => v !== "true",
+    why: "a node would be without CNI configuration whenever its agent ends",
+    cure: "--set cni.uninstall=false",
+  },
+  "clean-cilium-state": {
+    accepts: (v) => v !== "true",
+    why: "each restart of an agent would cut its pods off",
+    cure: "--set cleanState=false",
+  },
+  "clean-cilium-bpf-state": {
+    accepts: (v) => v !== "true",
+    why: "each restart of an agent would cut its pods off",
+    cure: "--set cleanBpfState=false",
+  },
+};
+
+function checkSettings(
+  objects: readonly UnknownObject[],
+  agent: DaemonSet,
+  source: NetworkFacts | undefined,
+): Finding[] {
+  const config = configIn(objects, agent.metadata.namespace);
+  if (config === undefined)
+    return [unusable(`ConfigMap ${cilium.config} is not in them`, whole, "give all that helm template writes")];
+  const where = placeOf(config);
+  const own = settingsOf(config);
+  return [
+    ...Object.entries(requirements)
+      .filter(([key, { accepts }]) => !accepts(own[key]))
+      .map(([key, { why, cure }]) => unusable(`${key} is ${own[key] ?? "not set"}: ${why}`, where, cure)),
+    ...when(
+      own["custom-cni-conf"] === "true" && own["read-cni-conf"] !== undefined,
+      unusable(
+        "cni.customConf and cni.configMap are both set: agents of all nodes would write the CNI configuration at once",
+        where,
+        "leave cni.customConf out",
+      ),
+    ),
+    ...(source === undefined ? [] : checkPort(own, source, where)),
+  ];
+}
+
+/** Two VXLAN devices cannot have one port: the second agent would end again and again. */
+function checkPort(own: Settings, { overlay, network }: NetworkFacts, where: string): Finding[] {
+  const port = portOf(own, overlay);
+  if (port === undefined)
+    return [unusable(`tunnel-port is ${own["tunnel-port"]}, which is no port`, where, "leave tunnelPort out")];
+  return when(
+    port === overlay.port,
+    unusable(
+      `tunnel-port is ${port}, which is ${network}'s own`,
+      where,
+      `leave tunnelPort out, or choose another: --set tunnelPort=${port + 1}`,
+    ),
+  );
+}
