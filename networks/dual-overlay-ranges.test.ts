@@ -48,24 +48,12 @@ describe("networks/dual-overlay-ranges: proposal", () => {
     ],
     ["less than usual before nothing", ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/17"], small, "192.168.128.0/17"],
     ["nothing where all is taken", ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"], small, undefined],
-    ["not the net a node's address is in", ["10.0.0.5/32", "10.1.0.0/16"], small, "10.2.0.0/16"],
+    ["none a node's address is in", ["10.0.0.5/32", "10.1.0.0/16"], small, "10.2.0.0/16"],
     [
-      "that net after all, before nothing",
-      [
-        "10.128.0.0/9",
-        "10.0.0.5/32",
-        "10.64.0.0/10",
-        "10.32.0.0/11",
-        "10.16.0.0/12",
-        "10.8.0.0/13",
-        "10.4.0.0/14",
-        "10.2.0.0/15",
-        "10.1.0.0/16",
-        "172.16.0.0/12",
-        "192.168.0.0/16",
-      ],
-      small,
-      "10.0.128.0/17",
+      "the next whole one behind a smaller one",
+      ["10.244.0.0/17"],
+      { ...small, beside: "10.244.0.0/17" },
+      "10.245.0.0/16",
     ],
     ["not behind a range of IPv6", ["fd00::/56"], { ...small, beside: "fd00::/56" }, "10.0.0.0/16"],
     ["nothing behind the last address", ["10.0.0.0/8"], { ...small, beside: "255.255.0.0/16" }, "172.16.0.0/16"],
@@ -126,6 +114,14 @@ describe("networks/dual-overlay-ranges: check", () => {
     expect(check("10.0.0.0/8")).toEqual([
       `10.0.0.0/8 (--cidr) overlaps with 10.244.0.0/16 (${all[0]?.from})`,
       "10.0.0.0/8 (--cidr) overlaps with 10.96.0.0/12 (servicecidr kubernetes)",
+    ]);
+  });
+
+  it("names the widest of ranges inside each other, whichever is known first", () => {
+    const used = taken("10.1.2.0/24", "10.1.0.0/16", "10.1.3.4/32", "10.1.0.0/16");
+
+    expect(checkSecondRange("10.1.0.0/16", "--cidr", used, small).map(({ what }) => what)).toEqual([
+      "10.1.0.0/16 (--cidr) overlaps with 10.1.0.0/16 (place of 10.1.0.0/16)",
     ]);
   });
 

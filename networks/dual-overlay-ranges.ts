@@ -14,9 +14,6 @@ const privateRanges = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"].flatMap(
 /** A range for all pods is as large as others know it from their first network, where there is room. */
 const usualPrefix = 16;
 
-/** A node's address is one of a network nobody can see from here: when a range is proposed, this much around it counts as taken. */
-const aroundNodes = 16;
-
 /** Ranges of a node a cluster should have room for: twice what it has, and some more. */
 const spareNodes = 16;
 
@@ -55,8 +52,7 @@ interface Wanted {
  */
 export function proposeRange(taken: readonly TakenRange[], wanted: Wanted): string | undefined {
   const used = taken.flatMap(({ cidr }) => rangesOf(cidr)).filter(({ family }) => family === 4);
-  const wide = used.map((range) => (range.prefix === 32 ? widened(range, aroundNodes) : range));
-  const found = findRange(wide, wanted) ?? findRange(used, wanted);
+  const found = findRange(used, wanted);
   return found === undefined ? undefined : formatCidr(found);
 }
 
@@ -137,8 +133,4 @@ function rangesOf(text: string): Cidr[] {
     return [{ family: address.family, base: address.value, prefix: address.family === 4 ? 32 : 128 }];
   const range = parseCidr(text);
   return range === undefined ? [] : [range];
-}
-
-function widened(range: Cidr, prefix: number): Cidr {
-  return parseCidr(formatCidr({ ...range, prefix })) ?? range;
 }

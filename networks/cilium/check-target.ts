@@ -5,6 +5,7 @@ import type { ClusterSnapshot, Finding } from "../contract.ts";
 import { blocker, nodesAt } from "../findings.ts";
 import { isWindows, planNode } from "../nodes.ts";
 import { placeOf } from "../objects.ts";
+import { heldTo } from "../workloads.ts";
 import { cilium, ciliumNodeConfigs, isAgent } from "./facts.ts";
 import { nodeSettings } from "./node-config.ts";
 
@@ -16,7 +17,7 @@ export function checkAsTarget(snapshot: ClusterSnapshot): Finding[] {
 function checkInstalls(snapshot: ClusterSnapshot): Finding[] {
   return snapshot
     .list(daemonSets)
-    .filter((ds) => isAgent(ds) && ds.metadata.labels?.[networkLabel] !== "cilium")
+    .filter((ds) => isAgent(ds) && ds.metadata.labels?.[networkLabel] !== "cilium" && heldTo(ds) !== "cilium")
     .map((ds) =>
       blocker(
         "TargetAlreadyRuns",

@@ -1,4 +1,5 @@
 import type { OverlayFacts } from "../contract.ts";
+import { footprintOf } from "../footprints.ts";
 import type { Footprint } from "../host-ops.ts";
 import { cilium } from "./facts.ts";
 
@@ -22,7 +23,8 @@ export function lingers({ cniBinDir }: Facts): Partial<Footprint> {
     ipsets: ["cilium_node_set_v*"],
     files: [`${cniBinDir}/cilium-cni`, "/etc/sysctl.d/99-zzz-override_cilium.conf"],
     // Pins hold the BPF maps and, since 1.16, the programs on the node's own links: without them both are gone.
-    directories: ["/sys/fs/bpf/cilium", "/sys/fs/bpf/tc", "/var/run/cilium"],
+    directories: ["/sys/fs/bpf/cilium", "/var/run/cilium"],
+    filePrefixes: [{ dir: "/sys/fs/bpf/tc/globals", prefix: "cilium_" }],
   };
 }
 
@@ -31,21 +33,14 @@ export function lingers({ cniBinDir }: Facts): Partial<Footprint> {
  * links and go with them. Not named: the plugin loopback, which is everybody's.
  */
 export function footprint(facts: Facts): Footprint {
-  const { links = [], chains = [], comments = [], ipsets = [], files = [], directories = [] } = lingers(facts);
+  const agents = footprintOf("cilium", lingers(facts));
   return {
-    network: "cilium",
-    links,
-    chains,
-    comments,
-    nftTables: [],
-    ipsets,
-    routeProtocols: [],
-    tunnelRoutes: [],
-    files: [`${facts.cniConfDir}/${cilium.conflist}`, ...files],
-    directories,
+    ...agents,
+    files: [`${facts.cniConfDir}/${cilium.conflist}`, ...agents.files],
     filePrefixes: [
       { dir: "/var/lib/cni/results", prefix: "cilium-" },
       { dir: "/var/lib/cni/cache/results", prefix: "cilium-" },
+      ...agents.filePrefixes,
     ],
   };
 }

@@ -5,7 +5,7 @@ import type { UnknownObject } from "../../kube/types.ts";
 import type { Network } from "../contract.ts";
 import { footprintOf, isEmpty, onlyOf } from "../footprints.ts";
 import { snapshotOf } from "../snapshot.ts";
-import { mayDo, recorded } from "../testing.ts";
+import { mayDo, patched, recorded } from "../testing.ts";
 import { agentsIn, isAgent } from "./facts.ts";
 import { ciliumManifests, ciliumPlan } from "./fixtures.ts";
 import { asTarget } from "./target.ts";
@@ -94,6 +94,9 @@ describe("networks/cilium/check-target", () => {
     ]);
     expect(own.filter(isAgent).length).toBe(1);
     expect(reasons(own)).toEqual([]);
+    // Let onto all nodes.
+    const released = patched(own, { kind: "DaemonSet" }, { spec: { template: { spec: { nodeSelector: null } } } });
+    expect(reasons(released)).toEqual([]);
   });
 
   it("refuses kernels its agents do not start on", () => {

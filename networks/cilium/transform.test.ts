@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { ConfigMap } from "../../kube/objects.ts";
 import type { UnknownObject } from "../../kube/types.ts";
 import { deepFrozen, patched } from "../testing.ts";
-import { containersOf, hostPathOf, podSpecOf } from "../workloads.ts";
+import { containersOf, heldTo, hostPathOf, podSpecOf } from "../workloads.ts";
 import { configIn } from "./config.ts";
 import { ciliumManifests, ciliumPlan } from "./fixtures.ts";
 import { transformManifests } from "./transform.ts";
@@ -65,8 +65,9 @@ describe("networks/cilium/transform", () => {
     }
   });
 
-  it("runs the agent on every node, restarted by no change of its template, and marks it as the migration's", () => {
+  it("holds the agent until all is prepared, restarted by no change of its template, and marks it as the migration's", () => {
     const agent = named(transformManifests(ciliumManifests, plan), "DaemonSet");
+    const own = podSpecOf(named(ciliumManifests, "DaemonSet"));
 
     expect(agent).toMatchObject({
       metadata: { labels: { "k8s-app": "cilium", "cni-migrate.io/network": "cilium" } },
@@ -75,7 +76,11 @@ describe("networks/cilium/transform", () => {
         template: { metadata: { annotations: { "cni-migrate.io/form": "migration" } } },
       },
     });
-    expect(podSpecOf(agent)).toEqual(podSpecOf(named(ciliumManifests, "DaemonSet")));
+    expect(heldTo(agent)).toBe("cilium");
+    expect(podSpecOf(agent)).toEqual({
+      ...own,
+      nodeSelector: { "kubernetes.io/os": "linux", "cni-migrate.io/network": "cilium" },
+    });
   });
 
   it("lets the operator run on every node, cordoned or not", () => {

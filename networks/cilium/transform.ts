@@ -3,14 +3,14 @@ import type { ConfigMap } from "../../kube/objects.ts";
 import type { KubeObject, UnknownObject } from "../../kube/types.ts";
 import type { PlanContext } from "../contract.ts";
 import { type DualPlan, secondOf } from "../dual-overlay.ts";
-import { allContainersOf, envOf, podSpecOf, redirectHostPath } from "../workloads.ts";
+import { allContainersOf, envOf, holdTo, podSpecOf, redirectHostPath } from "../workloads.ts";
 import { finalSettings, mixedSettings, settingsOf } from "./config.ts";
 import { agentsIn, cilium, formAnnotation, isOperator } from "./facts.ts";
 
 /**
- * The user's manifests as they are applied for the migration. Agents run on every node and make the second overlay, and give no
- * pod an address but on nodes their CiliumNodeConfig names; nothing restarts them but the engine. The operator runs wherever
- * there is a node. Everything else stays as it is.
+ * The user's manifests as they are applied for the migration. Agents wait until all is prepared; then they run on every node, make
+ * the second overlay, and give no pod an address but on nodes their CiliumNodeConfig names; nothing restarts them but the engine.
+ * The operator runs wherever there is a node. Everything else stays as it is.
  * The final form is the user's own, on the range and the port the overlay has by then. Its pod templates lack an annotation the
  * first form has: so each agent and the operator restart once, in the way the user's own update strategy says.
  */
@@ -55,14 +55,17 @@ function useDirectories(agent: KubeObject, { source }: PlanContext): void {
 }
 
 interface Workload extends KubeObject {
-  spec?: { updateStrategy?: unknown; template?: { metadata?: { annotations?: Record<string, string> } } };
+  spec?: { template?: { metadata?: { annotations?: Record<string, string> } } };
 }
 
-/** The label tells it from an install of somebody else's. */
-function holdAgent(object: KubeObject): void {
-  const agent = object as Workload;
-  agent.metadata.labels = { ...agent.metadata.labels, [networkLabel]: "cilium" };
-  if (agent.spec !== undefined) agent.spec.updateStrategy = { type: "OnDelete" };
+/**
+ * Held to nodes of the network while nothing is prepared for it. The engine lets it onto all nodes then, and the label goes on
+ * telling it from an install of somebody else's.
+ */
+function holdAgent(agent: KubeObject): void {
+  const label = { [networkLabel]: "cilium" };
+  agent.metadata.labels = { ...agent.metadata.labels, ...label };
+  holdTo(agent, label);
   markForm(agent);
 }
 

@@ -133,7 +133,7 @@ class Run implements Surroundings {
       const found = migration();
       return found !== undefined && course.reached(found);
     };
-    const isStill = () => atEnd() && this.#isWhole() && this.#journal.stillMs >= stillMs;
+    const isStill = () => atEnd() && this.#isWhole() && this.#journal.stillMs >= stillMs && this.#ledForMs() >= stillMs;
     let controller = await this.#start();
     for (;;) {
       const limits = { timeoutMs: deadline - performance.now(), intervalMs: 20 };
@@ -148,6 +148,12 @@ class Run implements Surroundings {
     }
     if (!atEnd()) return [`no end after ${limitMs / 1000} s: ${standing(migration())}; ${this.#journal.standing()}`];
     return isStill() ? [] : ["the cluster does not come to rest after the end"];
+  }
+
+  /** How long the last process leads: one that has just come may have something to do yet, also after the end. */
+  #ledForMs(): number {
+    const first = this.seen.find((s) => s.process === this.#controllers.length && s.resource.startsWith("leases"));
+    return first === undefined ? 0 : performance.now() - first.atMs;
   }
 
   /** One controller, until it is cut off. */
