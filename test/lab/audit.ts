@@ -52,6 +52,12 @@ export function isProgress(entry: AuditEntry): boolean {
   return resource !== "leases" && resource !== "events";
 }
 
+/** Our controller has its Lease, or keeps it. */
+export function isLead({ user, verb, objectRef, responseStatus }: AuditEntry): boolean {
+  const done = (responseStatus?.code ?? 0) === 200;
+  return user?.username === ourController && objectRef?.resource === "leases" && verb === "update" && done;
+}
+
 /** The pod whose token was shown. */
 export function podOf({ user }: AuditEntry): string | undefined {
   return user?.extra?.["authentication.kubernetes.io/pod-name"]?.[0];

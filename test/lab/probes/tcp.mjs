@@ -1,6 +1,7 @@
 /**
  * Long-lived TCP connections to echo servers, one message each 50 ms on each: `node tcp.mjs HOST:PORT...`. Prints a line
- * when a connection breaks (closed, reset, or silent for 3 s): {"at": epoch ms, "peer": "10.244.1.5:7", "error": "..."},
+ * when a connection breaks (closed, reset, or silent for 3 s): {"at": epoch ms, "peer": "10.244.1.5:7", "error": "..."}, where
+ * `at` is when a silence began,
  * and when told to end (SIGTERM) one line for each peer: {"peer", "messages", "worstGapMs", "broken"}.
  */
 import net from "node:net";
@@ -14,10 +15,10 @@ const connections = peers.map((peer) => {
   const state = { peer, messages: 0, worstGapMs: 0, broken: false, lastHeard: Date.now() };
   const socket = net.connect({ host: peer.slice(0, at), port: Number(peer.slice(at + 1)) });
   socket.setNoDelay(true);
-  const broken = (error) => {
+  const broken = (error, at = Date.now()) => {
     if (state.broken) return;
     state.broken = true;
-    say({ at: Date.now(), peer, error });
+    say({ at, peer, error });
     socket.destroy();
   };
   socket.on("connect", () => say({ at: Date.now(), peer, connected: true }));
@@ -35,7 +36,7 @@ const connections = peers.map((peer) => {
 const timer = setInterval(() => {
   for (const { state, socket, broken } of connections) {
     if (state.broken) continue;
-    if (Date.now() - state.lastHeard > silentMs) broken(`silent for ${silentMs} ms`);
+    if (Date.now() - state.lastHeard > silentMs) broken(`silent for ${silentMs} ms`, state.lastHeard);
     else if (socket.writable) socket.write("0123456789abcdef\n");
   }
 }, 50);

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { KubeClient } from "../../../kube/types.ts";
-import { type AuditEntry, auditEntries, isOurs, isProgress, podOf, timeOf } from "../audit.ts";
+import { type AuditEntry, auditEntries, isLead, isOurs, isProgress, podOf, timeOf } from "../audit.ts";
 import { Continuity, type ContinuityReport, worstLag } from "../continuity.ts";
 import { type Kill, Killer, leaseHolder, recoveries, signalController } from "../controllers.ts";
 import { Course, clientOf, differences, standing } from "../course.ts";
@@ -147,11 +147,16 @@ describe("the API server goes, and the leader is stopped", () => {
       outage = await withoutApiServer(trial.lab, 60);
     });
     const back = outage?.back ?? new Date();
-    const [first] = (await trial.requests(back, isProgress)).map(timeOf);
-    const seconds = ((first?.getTime() ?? Number.NaN) - back.getTime()) / 1000;
-    say(`the controller's first write came ${seconds.toFixed(1)} s after the API server was back`);
+    const first = async (belongs: (entry: AuditEntry) => boolean) => {
+      const [entry] = await trial.requests(back, belongs);
+      return ((entry === undefined ? Number.NaN : timeOf(entry).getTime()) - back.getTime()) / 1000;
+    };
+    const leads = await first(isLead);
+    // What there is to write first depends on when the target's agent, the scheduler and the others are back.
+    const writes = await first(isProgress);
+    say(`after the API server was back, one led within ${leads.toFixed(1)} s, and wrote after ${writes.toFixed(1)} s`);
 
-    expect(seconds).toBeLessThan(30);
+    expect(leads).toBeLessThan(30);
     await trial.expectWhole("Forward", report);
   });
 
