@@ -26,6 +26,8 @@ export interface ManagerOptions {
   image: string;
   /** Name of this process among the candidates of the Lease. */
   identity: string;
+  /** What the identities of earlier starts of this process begin with; they are gone when this one runs. */
+  predecessors?: string;
   health: { host: string; port: number };
 }
 
@@ -78,6 +80,7 @@ async function lead(scope: Scope, options: ManagerOptions, stop: AbortController
     namespace: systemNamespace,
     name: controllerName,
     identity: options.identity,
+    isGone: (holder) => options.predecessors !== undefined && holder.startsWith(options.predecessors),
     onGained: (term) => {
       metrics.leader.set(1);
       log.info({ identity: options.identity }, "leading");

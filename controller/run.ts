@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { controllerEnv, controllerFieldManager, defaultHealthPort, imageRepository } from "../crds/names.ts";
 import { createClient } from "../kube/client.ts";
+import { systemClock } from "../kube/clock.ts";
 import { loadConnection } from "../kube/config.ts";
 import type { Connection } from "../kube/connection.ts";
 import { directServers, inClusterConnection, isInCluster } from "../kube/in-cluster.ts";
@@ -17,13 +18,16 @@ export async function runController(): Promise<number> {
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stop.abort(new Error(signal)));
   const connection = await connect(log.warn.bind(log));
   const environment = process.env;
+  const podName = environment[controllerEnv.podName];
   try {
     await runManager(
       {
         ...clientsOf(connection),
         log,
         image: environment[controllerEnv.image] ?? `${imageRepository}:${version}`,
-        identity: `${environment[controllerEnv.podName] ?? "local"}_${randomUUID().slice(0, 8)}`,
+        identity: `${podName ?? "local"}_${randomUUID().slice(0, 8)}`,
+        // A pod's container runs once at a time.
+        ...(podName === undefined ? {} : { predecessors: `${podName}_` }),
         health: { host: "127.0.0.1", port: Number(environment[controllerEnv.healthPort] ?? defaultHealthPort) },
       },
       stop.signal,
@@ -63,12 +67,22 @@ export function clientsOf(
 async function connect(warn: (facts: object, message: string) => void): Promise<Connection> {
   if (!isInCluster(process.env)) return loadConnection({});
   const byService = await inClusterConnection({ env: process.env });
-  try {
-    const direct = await directServers(createClient(byService));
-    if (direct.length === 0) return byService;
-    return inClusterConnection({ env: process.env, servers: [...direct, ...byService.servers] });
-  } catch (error) {
-    warn({ error }, "the API servers' own addresses are not known; going through the Service");
-    return byService;
+  const client = createClient(byService);
+  for (let asked = 1; ; asked++) {
+    try {
+      const direct = await directServers(client, { timeoutSeconds: askSeconds });
+      if (direct.length === 0) return byService;
+      return inClusterConnection({ env: process.env, servers: [...direct, ...byService.servers] });
+    } catch (error) {
+      if (asked === asks) {
+        warn({ error }, "the API servers' own addresses are not known; going through the Service");
+        return byService;
+      }
+    }
+    await systemClock.sleep(1);
   }
 }
+
+/** On a node that has just booted the Service answers when kube-proxy is up: what is asked before is lost, not slow. */
+const askSeconds = 3;
+const asks = 15;

@@ -7,7 +7,7 @@ import { tokenFile } from "./credentials.ts";
 import type { Environment } from "./kubeconfig.ts";
 import { proxyFromEnvironment } from "./proxy.ts";
 import { endpointSlices } from "./resources.ts";
-import type { KubeClient } from "./types.ts";
+import type { KubeClient, RequestOptions } from "./types.ts";
 
 export interface InClusterOptions {
   env: Environment;
@@ -54,8 +54,8 @@ function serviceAddress(env: Environment): string[] {
  * The API servers' own addresses, from the EndpointSlice they keep for the Service `kubernetes`: what to put into
  * `Connection.servers` where the Service network itself is being changed. Needs get on that one endpointslice.
  */
-export async function directServers(client: KubeClient): Promise<string[]> {
-  const slice = await client.get(endpointSlices, { namespace: "default", name: "kubernetes" });
+export async function directServers(client: KubeClient, options: RequestOptions = {}): Promise<string[]> {
+  const slice = await client.get(endpointSlices, { namespace: "default", name: "kubernetes" }, options);
   const port = slice?.ports?.find((p) => p.name === "https")?.port ?? slice?.ports?.[0]?.port ?? 443;
   const ready = (slice?.endpoints ?? []).filter((endpoint) => endpoint.conditions?.ready !== false);
   return [...new Set(ready.flatMap((endpoint) => endpoint.addresses.map((address) => baseUrl(address, port))))].sort();

@@ -109,7 +109,7 @@ interface Candidate {
 
 function join(
   identity: string,
-  more: { onLost?: (reason: string) => Promise<void>; clock?: FakeClock } = {},
+  more: { onLost?: (reason: string) => Promise<void>; clock?: FakeClock; isGone?: (holder: string) => boolean } = {},
 ): Candidate {
   const { client, link } = server.client();
   const stop = new AbortController();
@@ -118,6 +118,7 @@ function join(
     namespace: "cni-migrate",
     name: "controller",
     identity,
+    ...(more.isGone === undefined ? {} : { isGone: more.isGone }),
     clock: more.clock ?? clock,
     onGained: (term) => {
       candidate.term = term;
@@ -165,6 +166,21 @@ describe("LeaderElection", () => {
     await clock.advance(600);
 
     expect((server.requests - before) / 600).toBeCloseTo(0.2, 2);
+  });
+
+  it("takes the Lease at once from a holder it knows to be gone, and from no other", async () => {
+    const first = join("pod-a_1");
+    await settle();
+    first.link.broken = true;
+    const other = join("pod-b_1", { isGone: (holder) => holder.startsWith("pod-b_") });
+    await clock.advance(1);
+    expect(other.election.isLeader()).toBe(false);
+    const second = join("pod-a_2", { isGone: (holder) => holder.startsWith("pod-a_") });
+    await settle();
+
+    expect(second.election.isLeader()).toBe(true);
+    expect(server.holder).toBe("pod-a_2");
+    expect(other.election.isLeader()).toBe(false);
   });
 
   it("lets nobody else lead while it renews", async () => {

@@ -11,6 +11,8 @@ export interface ElectionOptions {
   name: string;
   /** Must be unique to this start of the process: the pod's name and a random part. */
   identity: string;
+  /** Whether a holder is known to be gone, such as an earlier start of this very process: its Lease is free at once. */
+  isGone?: (holder: string) => boolean;
   /** Others take over when they have seen no renewal for so long. Default 15. */
   durationSeconds?: number;
   /** Without a successful renewal for so long the leader steps down. Default 10; less than the duration. */
@@ -127,8 +129,12 @@ export class LeaderElection {
   }
 
   #secondsUntilFree(): number {
-    if (this.#seen === undefined || this.#seen.holder === "") return 0;
+    if (this.#seen === undefined || this.#seen.holder === "" || this.#isGone(this.#seen.holder)) return 0;
     return this.#options.durationSeconds - (this.#clock.monotonicMs() - this.#seen.atMs) / 1000;
+  }
+
+  #isGone(holder: string): boolean {
+    return holder !== this.#options.identity && this.#options.isGone?.(holder) === true;
   }
 
   /** Undefined when another one holds it and has just been seen to. */

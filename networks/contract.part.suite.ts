@@ -265,7 +265,9 @@ function testFootprint({ network, context, sharesWith = [] }: Part, test: Test):
     ...f.nftTables.map((table) => `table ${table}`),
     ...f.ipsets.map((set) => `set ${set}`),
     ...f.routeProtocols.map((protocol) => `protocol ${protocol}`),
-    ...f.tunnelRoutes.map(({ within, prefix }) => `routes of ${prefix} in ${within}`),
+    ...f.tunnelRoutes.map(
+      ({ within, prefix, straight }) => `${straight ? "straight " : ""}routes of ${prefix} in ${within}`,
+    ),
     ...[...f.files, ...f.directories].map((path) => `path ${path}`),
     ...f.filePrefixes.map(({ dir, prefix }) => `path ${dir}/${prefix}`),
   ];

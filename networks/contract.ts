@@ -181,6 +181,15 @@ export interface Belongings {
   annotationPrefixes: readonly string[];
 }
 
+/** What names of things on a node depend on. */
+export interface FootprintFacts {
+  cniConfDir: string;
+  cniBinDir: string;
+  overlay: OverlayFacts;
+  /** What was found out about the source. */
+  detected?: readonly Detected[];
+}
+
 /** A rule of an RBAC Role or ClusterRole. */
 export interface PolicyRule {
   apiGroups: string[];
@@ -279,7 +288,7 @@ export interface Network {
   /**
    * The part of its footprint that leads from a node it has left to nodes still on it: stays until the last of them has left.
    */
-  lingers(facts: { cniConfDir: string; cniBinDir: string; overlay: OverlayFacts }): Partial<Footprint>;
+  lingers(facts: FootprintFacts): Partial<Footprint>;
   /** What it leaves on a node: drives CleanUp, the leftovers check and the README table. `shared`: the device was handed over. */
-  footprint(facts: { cniConfDir: string; cniBinDir: string; overlay: OverlayFacts }): Footprint;
+  footprint(facts: FootprintFacts): Footprint;
 }

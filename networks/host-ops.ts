@@ -47,6 +47,16 @@ export type HostOp =
   | { op: "inspect"; cniConfDir: string; cniBinDir: string; subnetEnvPath: string };
 
 /**
+ * Routes to ranges of exactly this prefix length inside `within`, by way of a gateway that is inside it, too: another node's end of
+ * the overlay. `straight`: by way of one outside it, another node itself, and of no protocol (boot).
+ */
+export interface TunnelRoutes {
+  within: string;
+  prefix: number;
+  straight?: true;
+}
+
+/**
  * What a network leaves on a node. Names are exact, or end in `*` for a prefix. Nothing else is ever touched.
  */
 export interface Footprint {
@@ -65,8 +75,7 @@ export interface Footprint {
   ipsets: readonly string[];
   /** Route protocols owned by this network alone (numbers, /etc/iproute2/rt_protos). */
   routeProtocols: readonly number[];
-  /** Routes to ranges of exactly this prefix length inside `within`, by way of a gateway that is inside it, too. */
-  tunnelRoutes: readonly { within: string; prefix: number }[];
+  tunnelRoutes: readonly TunnelRoutes[];
   /** Regular files. */
   files: readonly string[];
   /** Directories removed with all they hold. */

@@ -19,7 +19,10 @@ const footprint: Footprint = {
   nftTables: ["ip flannel-ipv4", "ip6 flannel-ipv6"],
   ipsets: ["cali40*"],
   routeProtocols: [80],
-  tunnelRoutes: [{ within: "10.244.0.0/16", prefix: 26 }],
+  tunnelRoutes: [
+    { within: "10.244.0.0/16", prefix: 26 },
+    { within: "10.244.0.0/16", prefix: 24, straight: true },
+  ],
   files: ["/etc/cni/net.d/10-flannel.conflist", "/opt/cni/bin/flannel"],
   directories: ["/run/flannel", "/var/lib/cni/networks/cbr0"],
   filePrefixes: [{ dir: "/var/lib/cni/results", prefix: "cbr0-" }],
@@ -69,7 +72,7 @@ const theirs = {
 const backends = ["iptables-nft", "ip6tables-nft", "iptables-legacy", "ip6tables-legacy"];
 
 /** 8 rules and 5 chains in each packet filter; then nft tables, set, routes, links, files, directories. */
-const expectedLeftovers = 4 * (8 + 5) + 2 + 1 + 4 + 4 + 3 + 2;
+const expectedLeftovers = 4 * (8 + 5) + 2 + 1 + 5 + 4 + 3 + 2;
 
 /** Generous: other test files may keep the machine busy. */
 vi.setConfig({ testTimeout: 30_000, hookTimeout: 60_000 });
@@ -123,6 +126,7 @@ function makeTheirs(): void {
     "route add blackhole 10.8.0.0/24 proto 81",
     "route add 10.244.7.0/26 via 192.0.2.9",
     "route add 10.244.6.0/24 via 10.244.6.0 dev up0 onlink",
+    "route add 10.244.5.0/24 via 192.0.2.9 proto 4",
     "route add blackhole 2001:db8:8::/64 proto 12",
   ]);
   for (const path of [
@@ -169,6 +173,7 @@ function makeOurs(): void {
     "route add 10.244.2.0/24 dev flannel.1",
     "route add blackhole 10.244.1.0/26 proto 80",
     "route add 10.244.9.0/26 via 10.244.9.0 dev up0 onlink",
+    "route add 10.244.10.0/24 via 192.0.2.10",
     "route add 10.244.3.0/24 via 192.0.2.7 proto 80 table 77",
     "route add blackhole 2001:db8:1::/64 proto 80",
   ]);

@@ -4,6 +4,9 @@ import { type HostDeps, jsonList, must } from "./deps.ts";
 
 type Wanted = Footprint["tunnelRoutes"];
 
+/** Number of the protocol of routes nobody named one for; `ip` leaves it out. */
+const boot = "3";
+
 interface TunnelRoute {
   family: "-4" | "-6";
   dst: string;
@@ -26,15 +29,16 @@ export async function deleteTunnelRoutes(deps: HostDeps, wanted: Wanted): Promis
 
 async function matching(deps: HostDeps, wanted: Wanted): Promise<TunnelRoute[]> {
   const perRange = await Promise.all(
-    wanted.map(async ({ within, prefix }) => {
+    wanted.map(async ({ within, prefix, straight = false }) => {
       const range = parseCidr(within);
       if (range === undefined) return [];
       const family = range.family === 4 ? "-4" : "-6";
       const routes = await jsonList(deps, ["ip", "-N", "-json", family, "route", "show", "root", within]);
-      return routes.flatMap(({ dst, gateway, dev }) => {
+      return routes.flatMap(({ dst, gateway, dev, protocol = boot }) => {
         const target = parseCidr(String(dst));
         const via = parseCidr(`${gateway}/${range.family === 4 ? 32 : 128}`);
-        if (target?.prefix !== prefix || via === undefined || !contains(range, via)) return [];
+        if (target?.prefix !== prefix || via === undefined || contains(range, via) === straight) return [];
+        if (straight && String(protocol) !== boot) return [];
         return [{ family, dst: String(dst), gateway: String(gateway), dev: String(dev) } satisfies TunnelRoute];
       });
     }),

@@ -87,6 +87,7 @@ const footprint = object<Footprint>({
       object<Footprint["tunnelRoutes"][number]>({
         within: required(text(/^[0-9a-fA-F.:]{2,45}\/[0-9]{1,3}$/, "a range")),
         prefix: required(integer(1, 128)),
+        straight: optional(oneOf(true)),
       }),
     ),
   ),

@@ -39,13 +39,13 @@ export async function leaveSource(context: NodeContext): Promise<StepResult> {
   ]);
   await arm(context, "LeaveSource", request);
   await setLabels(context, { [networkLabel]: "none", ...from.nodeLabels("out") });
-  const task = await ensureTask(scope, request);
   const agents = agentPods(context, fromAgent);
-  if (agents.length > 0)
-    return wait(
-      "Switching",
-      `waiting for pod ${agents[0]?.metadata.namespace}/${agents[0]?.metadata.name} to leave the node`,
-    );
+  const [agent] = agents;
+  const leaving = `waiting for pod ${agent?.metadata.namespace}/${agent?.metadata.name} to leave the node`;
+  // The task waits for the agent's process to end; one that has yet to come would do its work after the task's.
+  if (!agents.every(isUp)) return wait("Switching", leaving);
+  const task = await ensureTask(scope, request);
+  if (agents.length > 0) return wait("Switching", leaving);
   if (task.state === "running") return wait("Switching", `handing the overlay over: ${task.message}`);
   return done("SourceAgentGone", `${from.displayName}'s agent is gone, its device handed over`, {
     evidence: withChanges(context, task),
@@ -89,7 +89,7 @@ async function exchangeObjects({ from, to, plan, planNode, node, scope }: NodeCo
  */
 export async function cleanUp(context: NodeContext): Promise<StepResult> {
   const { from, to, plan, scope } = context;
-  const facts = { ...context, overlay: plan.overlay };
+  const facts = { ...context, overlay: plan.overlay, detected: plan.source.detected };
   const left = onlyOf(from.footprint(facts), to.footprint(facts));
   const footprint = onlyOf(left, footprintOf(from.id, from.lingers(facts)));
   const request = nodeTask(context, "cleanup", 120, [
@@ -127,6 +127,12 @@ function agentPods(context: NodeContext, agent: NodeContext["fromAgent"]): Pod[]
   return podsOnNode(context).filter(
     (pod) => pod.metadata.namespace === agent.namespace && hasLabels(agent.podLabels, pod.metadata.labels),
   );
+}
+
+/** Every container of it runs. */
+function isUp({ spec, status }: Pod): boolean {
+  const running = (status?.containerStatuses ?? []).filter(({ state }) => state?.running !== undefined);
+  return running.length > 0 && running.length === (spec.containers ?? []).length;
 }
 
 /** What the target's agent pod is doing, for the message of a wait. */

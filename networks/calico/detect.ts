@@ -1,6 +1,15 @@
 import type { DaemonSet } from "../../kube/objects.ts";
 import { clusterInformations, daemonSets, felixConfigurations, installations } from "../../kube/resources.ts";
-import type { ClusterSnapshot, Detection, Finding, Overrides, PlanNode, Vtep } from "../contract.ts";
+import type {
+  ClusterSnapshot,
+  Detected,
+  Detection,
+  Finding,
+  NetworkFacts,
+  Overrides,
+  PlanNode,
+  Vtep,
+} from "../contract.ts";
 import { checkDirectories } from "../directories.ts";
 import { blocker } from "../findings.ts";
 import { isWindows, planNodes } from "../nodes.ts";
@@ -9,7 +18,7 @@ import { agentRefOf } from "../workloads.ts";
 import { vtepOf } from "./as-source.ts";
 import { checkSource } from "./check-source.ts";
 import { isAgent } from "./facts.ts";
-import { readSettings, specOf } from "./settings.ts";
+import { poolsOf, readSettings, specOf } from "./settings.ts";
 
 /** Calico's DaemonSets, or the one the user named. */
 export function agentsOf(snapshot: ClusterSnapshot, overrides: Overrides): DaemonSet[] {
@@ -28,21 +37,32 @@ export function detect(snapshot: ClusterSnapshot, overrides: Overrides): Detecti
   if (leading === undefined) return { state: "absent" };
   const nodes = planNodes(snapshot).filter((node) => !isWindows(node));
   const { overlay, cniConfDir, cniBinDir, detected } = readSettings({ snapshot, overrides, agents, leading, nodes });
-  const facts = {
+  const facts: NetworkFacts = {
     network: "calico",
     agent: agentRefOf(agents),
     overlay,
     vteps: vtepsOf(snapshot, nodes),
     cniConfDir,
     cniBinDir,
-    detected,
-  } as const;
+    detected: [...detected, ...directRouting(snapshot)],
+  };
   const findings = [
     ...checkInstall(snapshot),
     ...checkDirectories(facts, placeOf(leading)),
     ...checkSource({ snapshot, leading, nodes, overlay }),
   ];
   return { state: "found", facts, findings };
+}
+
+/** CrossSubnet: nodes of one subnet send straight to each other. What comes after it should go on so: see flannel's manifests. */
+function directRouting(snapshot: ClusterSnapshot): Detected[] {
+  return poolsOf(snapshot)
+    .slice(0, 1)
+    .map((pool) => ({
+      name: "directRouting",
+      value: String(specOf(pool).vxlanMode === "CrossSubnet"),
+      from: `ippool ${pool.metadata.name}, vxlanMode`,
+    }));
 }
 
 function vtepsOf(snapshot: ClusterSnapshot, nodes: readonly PlanNode[]): Record<string, Vtep> {

@@ -2,7 +2,7 @@ import { formatCidr, parseCidr } from "../cidr.ts";
 import type { ClusterSnapshot, Finding, NetworkFacts } from "../contract.ts";
 import { blocker, compare, when } from "../findings.ts";
 import { rangeOf } from "../overlays.ts";
-import { annotationKey, flannel } from "./facts.ts";
+import { annotationKey, flannel, routesDirectly } from "./facts.ts";
 import type { Install } from "./install.ts";
 import * as cluster from "./prepare.ts";
 import { backendTypeOf, endAnnotations } from "./vtep.ts";
@@ -47,18 +47,35 @@ function checkPlugins(snapshot: ClusterSnapshot, { cniBinDir }: NetworkFacts): F
 /** Whether the backend the manifests ask for is one that can be shared. Without net-conf.json there is a finding already. */
 export function checkBackend({ netConf, netConfFrom }: Install): Finding[] {
   const type = backendTypeOf(netConf);
+  return when(
+    netConf !== undefined && type !== "vxlan",
+    blocker(
+      "UnsupportedBackend",
+      `its backend is ${type}; only VXLAN can be shared with the network that is left`,
+      netConfFrom,
+      "set Backend.Type to vxlan",
+    ),
+  );
+}
+
+/** Whether the network the manifests ask for is the range that is decided, the source's, and packets go the same ways. */
+export function checkFit({ netConf, netConfFrom }: Install, source: NetworkFacts): Finding[] {
+  const wanted = rangeOf(source.overlay, 4);
+  const network = String(netConf?.network);
+  const range = parseCidr(network);
+  if (netConf === undefined || wanted === undefined) return [];
   return [
     ...when(
-      netConf !== undefined && type !== "vxlan",
+      range === undefined || formatCidr(range) !== formatCidr(wanted),
       blocker(
-        "UnsupportedBackend",
-        `its backend is ${type}; only VXLAN can be shared with the network that is left`,
+        "ManifestsUnusable",
+        `its Network is ${network}, but the pods' range is ${formatCidr(wanted)}`,
         netConfFrom,
-        "set Backend.Type to vxlan",
+        `set Network to ${formatCidr(wanted)}`,
       ),
     ),
     ...when(
-      type === "vxlan" && netConf?.backend?.directrouting === true,
+      netConf.backend?.directrouting === true && !routesDirectly(source),
       blocker(
         "DirectRoutingEnabled",
         "DirectRouting sends pod traffic past the overlay that is to be shared",
@@ -67,21 +84,4 @@ export function checkBackend({ netConf, netConfFrom }: Install): Finding[] {
       ),
     ),
   ];
-}
-
-/** Whether the network the manifests ask for is the range that is decided: the source's. */
-export function checkNetwork({ netConf, netConfFrom }: Install, { overlay }: NetworkFacts): Finding[] {
-  const wanted = rangeOf(overlay, 4);
-  const network = String(netConf?.network);
-  const range = parseCidr(network);
-  if (netConf === undefined || wanted === undefined) return [];
-  return when(
-    range === undefined || formatCidr(range) !== formatCidr(wanted),
-    blocker(
-      "ManifestsUnusable",
-      `its Network is ${network}, but the pods' range is ${formatCidr(wanted)}`,
-      netConfFrom,
-      `set Network to ${formatCidr(wanted)}`,
-    ),
-  );
 }

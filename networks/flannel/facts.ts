@@ -1,5 +1,5 @@
 import type { KubeObject } from "../../kube/types.ts";
-import type { OverlayFacts } from "../contract.ts";
+import type { Detected, OverlayFacts } from "../contract.ts";
 import { containersOf, podLabelsOf, podSpecOf, wordsOf } from "../workloads.ts";
 
 /** flannel's names and defaults. Read in its source and manifests, v0.7 to v0.28, and seen on the lab with v0.28.10. */
@@ -62,4 +62,9 @@ export function isInOther(daemonSet: KubeObject): boolean {
 /** "quay.io/coreos/flannel:v0.11.0-amd64", "docker.io/rancher/mirrored-flannelcni-flannel:v0.18.1", "…/flannel@sha256:…" */
 function isImage(image: string | undefined): boolean {
   return /(^|\/|-)flannel(:[^/]*)?(@[^/]*)?$/.test(image ?? "");
+}
+
+/** Whether nodes of one subnet send straight to each other under the network that is left: they go on so (DirectRouting). */
+export function routesDirectly({ detected }: { detected: readonly Detected[] }): boolean {
+  return detected.some(({ name, value }) => name === "directRouting" && value === "true");
 }

@@ -1,14 +1,15 @@
-import type { OverlayFacts } from "../contract.ts";
+import { formatCidr } from "../cidr.ts";
+import type { FootprintFacts } from "../contract.ts";
 import type { Footprint } from "../host-ops.ts";
-import { familiesOf } from "../overlays.ts";
-import { flannel, linkName } from "./facts.ts";
+import { familiesOf, rangeOf } from "../overlays.ts";
+import { flannel, linkName, routesDirectly } from "./facts.ts";
 
 /**
  * What flannel leaves on a node: it removes nothing when it stops. Chains since v0.20 (before, the same rules stood in
  * POSTROUTING and FORWARD under the same comments, since v0.16.2); nft tables with EnableNFTables. Shared plugins
  * (bridge, host-local, portmap) are not its own and stay.
  */
-export function footprint(facts: { cniConfDir: string; cniBinDir: string; overlay: OverlayFacts }): Footprint {
+export function footprint(facts: FootprintFacts): Footprint {
   return {
     network: "flannel",
     links: [
@@ -20,7 +21,7 @@ export function footprint(facts: { cniConfDir: string; cniBinDir: string; overla
     nftTables: ["ip flannel-ipv4", "ip6 flannel-ipv6"],
     ipsets: [],
     routeProtocols: [],
-    tunnelRoutes: [],
+    tunnelRoutes: straightRoutes(facts),
     files: [
       `${facts.cniConfDir}/${flannel.conflist}`,
       `${facts.cniConfDir}/${flannel.conf}`,
@@ -32,4 +33,15 @@ export function footprint(facts: { cniConfDir: string; cniBinDir: string; overla
       { dir: "/var/lib/cni/cache/results", prefix: `${flannel.cniName}-` },
     ],
   };
+}
+
+/** With DirectRouting, its routes to other nodes' podCIDRs over the node's own link, to nodes still on flannel. */
+export function lingers(facts: FootprintFacts): Partial<Footprint> {
+  return { tunnelRoutes: straightRoutes(facts) };
+}
+
+function straightRoutes({ overlay, detected = [] }: FootprintFacts): Footprint["tunnelRoutes"] {
+  const range = rangeOf(overlay, 4);
+  if (range === undefined || !routesDirectly({ detected })) return [];
+  return [{ within: formatCidr(range), prefix: overlay.subnetLen, straight: true }];
 }

@@ -5,7 +5,7 @@ import { checkAsTarget, nodeAnnotations } from "./as-target.ts";
 import { belongings } from "./belongings.ts";
 import { detect } from "./detect.ts";
 import { isAgent, linkName } from "./facts.ts";
-import { footprint } from "./footprint.ts";
+import { footprint, lingers } from "./footprint.ts";
 import { awaitJoined, join } from "./join.ts";
 import { leave } from "./leave.ts";
 import { agentOf, checkManifests, transformManifests } from "./manifests.ts";
@@ -42,6 +42,6 @@ export const flannel: Network = {
   leave,
   join,
   awaitJoined,
-  lingers: () => ({}),
+  lingers,
   footprint,
 };

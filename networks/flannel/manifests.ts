@@ -2,14 +2,14 @@ import { networkLabel } from "../../crds/names.ts";
 import type { ConfigMap, DaemonSet } from "../../kube/objects.ts";
 import type { KubeObject, UnknownObject } from "../../kube/types.ts";
 import { formatCidr } from "../cidr.ts";
-import type { AgentRef, Finding, NetworkFacts, OverlayFacts, PlanContext } from "../contract.ts";
+import type { AgentRef, Finding, NetworkFacts, PlanContext } from "../contract.ts";
 import { blocker } from "../findings.ts";
 import { checkKinds } from "../manifests.ts";
 import { placeOf } from "../objects.ts";
 import { rangeOf } from "../overlays.ts";
 import { agentRefOf, flagOf, holdTo, redirectHostPath } from "../workloads.ts";
-import { checkBackend, checkNetwork } from "./as-target.ts";
-import { flannel, isAgent } from "./facts.ts";
+import { checkBackend, checkFit } from "./as-target.ts";
+import { flannel, isAgent, routesDirectly } from "./facts.ts";
 import { readInstall } from "./install.ts";
 
 /** Whether the objects install a flannel that can share an overlay: see contract.ts. */
@@ -25,7 +25,7 @@ export function checkManifests(objects: readonly UnknownObject[], source?: Netwo
       ),
     ];
   const install = readInstall(configMapsIn(objects), [first, ...others]);
-  const fits = source === undefined ? [] : checkNetwork(install, source);
+  const fits = source === undefined ? [] : checkFit(install, source);
   const findings = [...checkKinds(objects, []), ...checkBackend(install), ...fits];
   if (install.netConf === undefined)
     findings.push(
@@ -72,7 +72,7 @@ export function transformManifests(
       redirectHostPath(copy, "/etc/cni/net.d", context.source.cniConfDir);
       redirectHostPath(copy, "/opt/cni/bin", context.source.cniBinDir);
     }
-    if (copy.kind === "ConfigMap" && configs.includes(copy.metadata.name)) shareOverlay(copy, context.overlay);
+    if (copy.kind === "ConfigMap" && configs.includes(copy.metadata.name)) shareOverlay(copy, context);
     return copy;
   });
 }
@@ -86,13 +86,15 @@ function configMapsIn(objects: readonly UnknownObject[]): ConfigMap[] {
 }
 
 /** Rewrites net-conf.json where it says something else; a text that says the same is left as it is. */
-function shareOverlay(object: KubeObject, overlay: OverlayFacts): void {
+function shareOverlay(object: KubeObject, { overlay, source }: PlanContext): void {
   const { data } = object as ConfigMap;
   const text = data?.["net-conf.json"];
   if (data === undefined || text === undefined) return;
   const conf = JSON.parse(text) as { Network?: string; Backend?: Record<string, unknown> };
   const outer = overlay.mtu === 0 ? {} : { MTU: overlay.mtu + flannel.overheadBytes };
-  const Backend = { ...conf.Backend, Type: "vxlan", VNI: overlay.vni, Port: overlay.port, ...outer };
+  // Established connections that are masqueraded end when their way changes from one device to another.
+  const direct = routesDirectly(source) ? { DirectRouting: true } : {};
+  const Backend = { ...conf.Backend, Type: "vxlan", VNI: overlay.vni, Port: overlay.port, ...outer, ...direct };
   const ipv6 = rangeOf(overlay, 6);
   const v6 = ipv6 === undefined ? {} : { EnableIPv6: true, IPv6Network: formatCidr(ipv6) };
   const wanted = { ...conf, Network: overlay.cidrs[0] ?? conf.Network, ...v6, Backend };
