@@ -37,6 +37,7 @@ describe("networks", () => {
     expect(ready).toEqual([
       ["flannel", "calico", "SharedOverlay"],
       ["canal", "calico", "SharedOverlay"],
+      ["calico", "flannel", "SharedOverlay"],
     ]);
   });
 

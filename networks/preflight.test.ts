@@ -102,7 +102,7 @@ describe("networks/preflight", () => {
     [
       "a way that comes later",
       recorded("calico-3.28.5"),
-      { target: "flannel" },
+      { target: "cilium" },
       ["blocker NotSupportedYet daemonset kube-system/calico-node"],
     ],
     [

@@ -58,21 +58,20 @@ function withPodCIDRs(...ranges: (string | null)[]): UnknownObject[] {
 }
 
 describe("networks/calico/check-source", () => {
-  it("takes Calico as its own manifest installs it, VXLAN CrossSubnet or Always", () => {
+  it("takes Calico as its own manifest installs it, VXLAN CrossSubnet", () => {
     expect(told(cluster())).toEqual([]);
-    expect(told(pool({ vxlanMode: "Always" }))).toEqual([]);
   });
 
   it.each<[string, UnknownObject[], string]>([
     [
       "IPIP",
       pool({ vxlanMode: "Never", ipipMode: "Always" }),
-      'blocker UnsupportedBackend ippool default-ipv4-ippool: pods reach other nodes over IPIP (vxlanMode Never, ipipMode Always); only VXLAN can be shared with another network; open UDP port 4789 between the nodes, then: kubectl patch ippools.crd.projectcalico.org default-ipv4-ippool --type merge -p \'{"spec":{"ipipMode":"Never","vxlanMode":"Always"}}\'',
+      'blocker UnsupportedBackend ippool default-ipv4-ippool: pods reach other nodes over IPIP (vxlanMode Never, ipipMode Always); only VXLAN can be shared with another network; open UDP port 4789 between the nodes, then: kubectl patch ippools.crd.projectcalico.org default-ipv4-ippool --type merge -p \'{"spec":{"ipipMode":"Never","vxlanMode":"CrossSubnet"}}\'',
     ],
     [
       "plain BGP",
       pool({ vxlanMode: null }),
-      'blocker UnsupportedBackend ippool default-ipv4-ippool: pods reach other nodes over plain BGP (vxlanMode Never, ipipMode Never); only VXLAN can be shared with another network; open UDP port 4789 between the nodes, then: kubectl patch ippools.crd.projectcalico.org default-ipv4-ippool --type merge -p \'{"spec":{"ipipMode":"Never","vxlanMode":"Always"}}\'',
+      'blocker UnsupportedBackend ippool default-ipv4-ippool: pods reach other nodes over plain BGP (vxlanMode Never, ipipMode Never); only VXLAN can be shared with another network; open UDP port 4789 between the nodes, then: kubectl patch ippools.crd.projectcalico.org default-ipv4-ippool --type merge -p \'{"spec":{"ipipMode":"Never","vxlanMode":"CrossSubnet"}}\'',
     ],
     [
       "WireGuard",
@@ -115,8 +114,13 @@ describe("networks/calico/check-source", () => {
       'blocker NotSupportedYet ippool default-ipv4-ippool: the pool is for some nodes only (nodeSelector zone == \'a\'); kubectl patch ippools.crd.projectcalico.org default-ipv4-ippool --type merge -p \'{"spec":{"nodeSelector":"all()"}}\'',
     ],
     [
+      "an overlay for all",
+      pool({ vxlanMode: "Always" }),
+      'blocker NotSupportedYet ippool default-ipv4-ippool: the nodes\' own connections to pods go through the overlay, too (vxlanMode Always), and would be cut off; where all nodes are in one subnet: kubectl patch ippools.crd.projectcalico.org default-ipv4-ippool --type merge -p \'{"spec":{"vxlanMode":"CrossSubnet"}}\'',
+    ],
+    [
       "two pools",
-      [...cluster(), made("IPPool", "more", { cidr: "10.100.0.0/16", vxlanMode: "Always" })],
+      [...cluster(), made("IPPool", "more", { cidr: "10.100.0.0/16", vxlanMode: "CrossSubnet" })],
       "blocker NotSupportedYet ippools default-ipv4-ippool, more: pods get addresses of 2 IPv4 pools: default-ipv4-ippool, more; keep one: set disabled: true on the others, restart the workloads with addresses of theirs, delete them",
     ],
     [

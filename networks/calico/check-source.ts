@@ -72,6 +72,7 @@ function checkPools({ snapshot, leading }: Found): Finding[] {
       ),
     ),
     ...pools.filter((pool) => !usesVxlan(pool)).map(withoutVxlan),
+    ...pools.filter((pool) => specOf(pool).vxlanMode === "Always").map(alwaysWrapped),
     ...pools
       .filter((pool) => (specOf(pool).nodeSelector ?? "all()") !== "all()")
       .map((pool) =>
@@ -92,7 +93,17 @@ function withoutVxlan(pool: UnknownObject): Finding {
     "UnsupportedBackend",
     `pods reach other nodes over ${how} (vxlanMode ${String(vxlanMode)}, ipipMode ${String(ipipMode)}); only VXLAN can be shared with another network`,
     placeOf(pool),
-    `open UDP port ${calico.port} between the nodes, then: ${patch("ippools", pool.metadata.name, { ipipMode: "Never", vxlanMode: "Always" })}`,
+    `open UDP port ${calico.port} between the nodes, then: ${patch("ippools", pool.metadata.name, { ipipMode: "Never", vxlanMode: "CrossSubnet" })}`,
+  );
+}
+
+/** The agent that comes gives the device another address, and connections of the nodes themselves are from the one it has. */
+function alwaysWrapped(pool: UnknownObject): Finding {
+  return blocker(
+    "NotSupportedYet",
+    "the nodes' own connections to pods go through the overlay, too (vxlanMode Always), and would be cut off",
+    placeOf(pool),
+    `where all nodes are in one subnet: ${patch("ippools", pool.metadata.name, { vxlanMode: "CrossSubnet" })}`,
   );
 }
 

@@ -28,7 +28,7 @@ export const calico: Network = {
   id: "calico",
   displayName: "Calico",
   versions: "3.28.5",
-  plays: { source: false, target: true, dualStack: "target" },
+  plays: { source: true, target: true, dualStack: "target" },
   reads: [daemonSets, ipPools, felixConfigurations, ipamBlocks, clusterInformations, installations, ...reads],
   configMaps: [],
   permissions,

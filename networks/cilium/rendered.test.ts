@@ -4,7 +4,7 @@ import { configIn, settingsOf } from "./config.ts";
 import { agentsIn, isOperator } from "./facts.ts";
 import { ciliumPlan } from "./fixtures.ts";
 import { agentOf, checkManifests } from "./manifests.ts";
-import { findChart, rendered } from "./rendered.ts";
+import { findChart, rendered } from "./testing/rendered.ts";
 import { transformManifests } from "./transform.ts";
 
 const chart = findChart();

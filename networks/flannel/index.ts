@@ -17,7 +17,7 @@ export const flannel: Network = {
   id: "flannel",
   displayName: "flannel",
   versions: "0.28.10",
-  plays: { source: true, target: false, dualStack: "source" },
+  plays: { source: true, target: true, dualStack: "source" },
   reads: [daemonSets],
   configMaps: [],
   permissions,

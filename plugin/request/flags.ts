@@ -3,7 +3,7 @@ import { parseCidrs } from "./cidrs.ts";
 
 /** What `plan` and `start` are asked for. */
 export const requestFlags = {
-  target: text({ value: "NETWORK", help: "the network the cluster is to run: calico", parse: anyText }),
+  target: text({ value: "NETWORK", help: "the network the cluster is to run: calico or flannel", parse: anyText }),
   filename: list({
     short: "f",
     value: "FILE|URL|-",

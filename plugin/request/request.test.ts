@@ -15,20 +15,20 @@ describe("plugin/request", () => {
   });
 
   it.each([
-    ["an unknown network", { target: "weave" }, 'unknown network "weave" for --target: choose calico'],
+    ["an unknown network", { target: "weave" }, 'unknown network "weave" for --target: choose flannel or calico'],
     ["a misspelt network", { target: "Calicoo" }, 'unknown network "Calicoo" for --target: did you mean calico?'],
     ["the same network twice", { source: "calico", target: "calico" }, "the source and the target are both calico"],
     [
       "a target of a later version",
       { target: "cilium" },
-      "cilium cannot be the target in this version: --target can be calico",
+      "cilium cannot be the target in this version: --target can be flannel or calico",
     ],
     [
       "a source of a later version",
       { source: "cilium", target: "calico" },
       "cilium cannot be the source in this version: --source can be ",
     ],
-    ["no target", {}, "--target is missing: give the network to go to, calico"],
+    ["no target", {}, "--target is missing: give the network to go to, flannel or calico"],
   ])("refuses %s", (_what, raw, message) => {
     const read = () => {
       checkNetworks(flags(raw));

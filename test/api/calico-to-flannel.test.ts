@@ -5,17 +5,13 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { networkLabel } from "../../crds/names.ts";
 import { blockAffinities, daemonSets, ipamBlocks, ipamConfigs, ipReservations, nodes } from "../../kube/resources.ts";
 import { macOf } from "../../networks/calico/as-source.ts";
-import { networkById } from "../../networks/index.ts";
 import { ControllerCluster } from "./controller-cluster.ts";
 
 /** Calico with its own addresses goes to flannel and comes back, on a real control plane; hosts are models. */
 const name = "calico-to-flannel";
 const runTimeout = 90_000;
 
-/** The pair is switched on when the lab has proved it. */
-const isOn = networkById("calico").plays.source && networkById("flannel").plays.target;
-
-describe.runIf(isOn)("Calico to flannel", () => {
+describe("Calico to flannel", () => {
   let cluster: ControllerCluster;
   let folder: string;
 

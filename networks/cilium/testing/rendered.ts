@@ -2,10 +2,10 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import type { UnknownObject } from "../../kube/types.ts";
-import { versions } from "../../test/lab/binaries.ts";
-import { cachePath } from "../../test/lab/cache.ts";
-import { parseManifests } from "../manifests.ts";
+import type { UnknownObject } from "../../../kube/types.ts";
+import { versions } from "../../../test/lab/binaries.ts";
+import { cachePath } from "../../../test/lab/cache.ts";
+import { parseManifests } from "../../manifests.ts";
 
 /** Renders of the official chart for tests: from Cilium's own Go module, with the lab's helm, where the lab has brought both here. */
 interface Chart {
