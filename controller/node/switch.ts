@@ -7,6 +7,7 @@ import { footprintOf, onlyOf } from "../../networks/footprints.ts";
 import type { HostOp } from "../../networks/host-ops.ts";
 import { handOver } from "../../networks/overlays.ts";
 import { ensureNodeChanges } from "../changes.ts";
+import { isReady } from "../drain/pods.ts";
 import { walked } from "../migration/places.ts";
 import { labelPatch } from "../nodes.ts";
 import { ensureTask, ownerOf, type TaskRequest, type TaskState, taskPodName } from "../tasks.ts";
@@ -42,8 +43,8 @@ export async function leaveSource(context: NodeContext): Promise<StepResult> {
   const agents = agentPods(context, fromAgent);
   const [agent] = agents;
   const leaving = `waiting for pod ${agent?.metadata.namespace}/${agent?.metadata.name} to leave the node`;
-  // The task waits for the agent's process to end; one that has yet to come would do its work after the task's.
-  if (!agents.every(isUp)) return wait("Switching", leaving);
+  // The task waits for the agent's processes to end; those of an agent that has just begun may come after its look.
+  if (!agents.every(isReady)) return wait("Switching", leaving);
   const task = await ensureTask(scope, request);
   if (agents.length > 0) return wait("Switching", leaving);
   if (task.state === "running") return wait("Switching", `handing the overlay over: ${task.message}`);
@@ -127,12 +128,6 @@ function agentPods(context: NodeContext, agent: NodeContext["fromAgent"]): Pod[]
   return podsOnNode(context).filter(
     (pod) => pod.metadata.namespace === agent.namespace && hasLabels(agent.podLabels, pod.metadata.labels),
   );
-}
-
-/** Every container of it runs. */
-function isUp({ spec, status }: Pod): boolean {
-  const running = (status?.containerStatuses ?? []).filter(({ state }) => state?.running !== undefined);
-  return running.length > 0 && running.length === (spec.containers ?? []).length;
 }
 
 /** What the target's agent pod is doing, for the message of a wait. */
