@@ -64,7 +64,9 @@ export async function must(deps: HostDeps, argv: readonly string[], input?: stri
 }
 
 export function lastWords({ code, stderr }: Finished): string {
-  return stderr.trim().split("\n").slice(-2).join("; ") || `exit code ${code}`;
+  // Tools of iptables end with a hint at their help, after an empty line.
+  const said = stderr.split("\n").filter((line) => line.trim() !== "" && !/^Try [`']/.test(line));
+  return said.slice(-2).join("; ") || `exit code ${code}`;
 }
 
 /** Output of a tool with a JSON option as a list; those tools print nothing at all for an empty one. */

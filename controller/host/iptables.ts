@@ -69,10 +69,28 @@ async function removeFrom(deps: HostDeps, backend: Backend, footprint: Footprint
   }
 }
 
+const readings = 10;
+const readAgainMs = 200;
+
+/**
+ * A rule names an ipset by its index, and the agent that stays exchanges sets while the rules are read: one read in between is
+ * refused by iptables as a whole. It is read again.
+ */
+async function saveText(deps: HostDeps, argv: readonly string[]): Promise<string> {
+  for (let reading = 1; ; reading++) {
+    try {
+      return await must(deps, argv);
+    } catch (error) {
+      if (reading === readings || !/Set with index \d+ in kernel doesn't exist/.test(String(error))) throw error;
+    }
+    await deps.sleep(readAgainMs);
+  }
+}
+
 async function save(deps: HostDeps, backend: Backend): Promise<SavedTables> {
-  if (backend.tablesFile === undefined) return parseSaved(await must(deps, [`${backend.name}-save`]));
+  if (backend.tablesFile === undefined) return parseSaved(await saveText(deps, [`${backend.name}-save`]));
   const names = (await existingTables(backend.tablesFile)).sort();
-  const texts = await Promise.all(names.map((name) => must(deps, [`${backend.name}-save`, "-t", name])));
+  const texts = await Promise.all(names.map((name) => saveText(deps, [`${backend.name}-save`, "-t", name])));
   return parseSaved(texts.join("\n"));
 }
 
