@@ -1,15 +1,8 @@
-import { beforeAnnotation, networkLabel } from "../crds/names.ts";
+import { beforeAnnotation } from "../crds/names.ts";
 import type { Node } from "../kube/objects.ts";
 import type { Network } from "../networks/contract.ts";
+import { migrationLabels, type NodeRecord, readNodeRecord } from "../networks/node-record.ts";
 import { guarded } from "./nodes.ts";
-
-type Texts = Record<string, string | null>;
-
-/** What was on a node: null for what was not. */
-interface Before {
-  labels: Texts;
-  annotations: Texts;
-}
 
 /**
  * The annotation that keeps what a node was before a migration between these networks: the value of every label and annotation
@@ -18,9 +11,8 @@ interface Before {
 export function beforeOf(node: Node, networks: readonly Network[]): Record<string, string> {
   const { labels = {}, annotations = {} } = node.metadata;
   if (annotations[beforeAnnotation] !== undefined) return {};
-  const ownLabels = networks.flatMap((n) => [...Object.keys(n.nodeLabels("in")), ...Object.keys(n.nodeLabels("out"))]);
-  const before: Before = {
-    labels: valuesOf(labels, [networkLabel, ...ownLabels]),
+  const before: NodeRecord = {
+    labels: valuesOf(labels, migrationLabels(networks)),
     annotations: valuesOf(
       annotations,
       networks.flatMap((n) => n.nodeAnnotations),
@@ -33,29 +25,10 @@ export function beforeOf(node: Node, networks: readonly Network[]): Record<strin
 export function restorePatch(node: Node): Record<string, unknown> | undefined {
   const text = node.metadata.annotations?.[beforeAnnotation];
   if (text === undefined) return undefined;
-  const { labels, annotations } = read(text);
+  const { labels, annotations } = readNodeRecord(text);
   return guarded(node, { metadata: { labels, annotations: { ...annotations, [beforeAnnotation]: null } } });
 }
 
-function valuesOf(have: Readonly<Record<string, string>>, keys: readonly string[]): Texts {
+function valuesOf(have: Readonly<Record<string, string>>, keys: readonly string[]): Record<string, string | null> {
   return Object.fromEntries([...new Set(keys)].sort().map((key) => [key, have[key] ?? null]));
-}
-
-/** What a hand has made of it that is no record is passed over. */
-function read(text: string): Before {
-  try {
-    const { labels, annotations } = JSON.parse(text) as Partial<Record<keyof Before, unknown>>;
-    return { labels: textsOf(labels), annotations: textsOf(annotations) };
-  } catch {
-    return { labels: {}, annotations: {} };
-  }
-}
-
-function textsOf(value: unknown): Texts {
-  if (typeof value !== "object" || value === null) return {};
-  return Object.fromEntries(
-    Object.entries(value).filter(
-      (entry): entry is [string, string | null] => entry[1] === null || typeof entry[1] === "string",
-    ),
-  );
 }

@@ -1,5 +1,6 @@
 import { resolveResource } from "../kube/discovery.ts";
 import { describe, isApiError } from "../kube/errors.ts";
+import { exactly, keyOf } from "../kube/identity.ts";
 import type { KubeClient, KubeObject, ObjectKey, Resource, UnknownObject } from "../kube/types.ts";
 import type { ApiChange, RecordedChange } from "../networks/contract.ts";
 import { MigrationError } from "./errors.ts";
@@ -173,16 +174,6 @@ async function remove(client: KubeClient, resource: Resource<KubeObject>, key: O
 }
 
 /** By UID: an object made anew by the same name is another one. */
-async function removeExactly(
-  client: KubeClient,
-  resource: Resource<KubeObject>,
-  { metadata: { name, namespace, uid } }: KubeObject,
-): Promise<void> {
-  const key = namespace === undefined ? { name } : { name, namespace };
-  await client.delete(resource, key, uid === undefined ? {} : { preconditions: { uid } });
-}
-
-function keyOf(object: UnknownObject): { name: string; namespace?: string } {
-  const { name, namespace } = object.metadata;
-  return namespace === undefined ? { name } : { name, namespace };
+async function removeExactly(client: KubeClient, resource: Resource<KubeObject>, object: KubeObject): Promise<void> {
+  await client.delete(resource, keyOf(object), exactly(object));
 }

@@ -1,7 +1,8 @@
 import type { CniMigration, NodeMigration } from "../crds/index.ts";
 import { finalizer } from "../crds/names.ts";
-import { isTrue } from "../kube/conditions.ts";
+import { isFalse, isTrue } from "../kube/conditions.ts";
 import { isApiError } from "../kube/errors.ts";
+import { exactly, keyOf } from "../kube/identity.ts";
 import { cniMigrations, nodeMigrations } from "../kube/resources.ts";
 import type { KubeObject, Resource } from "../kube/types.ts";
 import { isFinalized } from "./migration/claim.ts";
@@ -61,8 +62,7 @@ export async function releaseMigration(context: MigrationContext): Promise<{ aft
   // Not left to the garbage collector, which may need half a minute: their names are the next migration's.
   for (const nodeMigration of context.nodeMigrations) {
     await letGo(scope, nodeMigrations, nodeMigration);
-    const { name, uid } = nodeMigration.metadata;
-    await scope.client.delete(nodeMigrations, { name }, uid === undefined ? {} : { preconditions: { uid } });
+    await scope.client.delete(nodeMigrations, keyOf(nodeMigration), exactly(nodeMigration));
   }
   await letGo(scope, cniMigrations, context.migration);
   scope.log.info({ migration: migration.metadata.name }, "migration deleted");
@@ -104,8 +104,4 @@ function setFinalizers<T extends KubeObject>(
 ): Promise<T> {
   const { name, uid, resourceVersion } = object.metadata;
   return scope.client.patch(resource, { name }, { metadata: { finalizers, uid, resourceVersion } });
-}
-
-function isFalse(conditions: readonly { type: string; status: string }[] | undefined, type: string): boolean {
-  return conditions?.some((condition) => condition.type === type && condition.status === "False") ?? false;
 }

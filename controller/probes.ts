@@ -11,7 +11,7 @@ import { nodePart, shortHash } from "./hash.ts";
 import { probeServerPod } from "./probe/pods.ts";
 import type { ProbePeer } from "./probe/spec.ts";
 import type { Scope } from "./scope.ts";
-import { ownerOf } from "./tasks.ts";
+import { ownerOf, removePod } from "./tasks.ts";
 
 /** Peers tried from a switched node, at most, of each network: enough to tell a path from a node. */
 const peersOfEachNetwork = 4;
@@ -69,10 +69,9 @@ export async function removeServers(scope: Scope, uids: readonly string[]): Prom
 }
 
 /** False when another pod has its name by now. */
-async function remove({ client }: Scope, { metadata: { name, uid } }: Pod): Promise<boolean> {
-  const exactly = uid === undefined ? {} : { preconditions: { uid } };
+async function remove(scope: Scope, pod: Pod): Promise<boolean> {
   try {
-    await client.delete(pods, { name, namespace: systemNamespace }, { ...exactly, gracePeriodSeconds: 0 });
+    await removePod(scope, pod, { gracePeriodSeconds: 0 });
     return true;
   } catch (error) {
     if (isConflict(error)) return false;

@@ -1,5 +1,6 @@
 import { roleLabel, systemNamespace } from "../crds/names.ts";
 import { isApiError } from "../kube/errors.ts";
+import { exactly, keyOf } from "../kube/identity.ts";
 import type { Pod } from "../kube/objects.ts";
 import { pods } from "../kube/resources.ts";
 import type { KubeObject, OwnerReference } from "../kube/types.ts";
@@ -137,14 +138,9 @@ function wentDownWithNode({ status }: Pod): boolean {
   return nodeReasons.includes(status.reason || terminated?.reason || "");
 }
 
-async function removePod(
-  scope: Scope,
-  { metadata }: Pod,
-  options: { gracePeriodSeconds?: number } = {},
-): Promise<void> {
-  const preconditions = metadata.uid === undefined ? {} : { preconditions: { uid: metadata.uid } };
-  const key = { name: metadata.name, namespace: systemNamespace };
-  await scope.client.delete(pods, key, { ...options, ...preconditions });
+/** Deletes this very pod of ours. */
+export async function removePod(scope: Scope, pod: Pod, options: { gracePeriodSeconds?: number } = {}): Promise<void> {
+  await scope.client.delete(pods, keyOf(pod), { ...options, ...exactly(pod) });
 }
 
 /** The kubelet tries again by itself, until the pod's deadline: what it says now would be lost then. */

@@ -3,6 +3,7 @@ import type { Condition, Node, Taint } from "../kube/objects.ts";
 import * as resources from "../kube/resources.ts";
 import { FakeClock } from "../kube/testing/fake-clock.ts";
 import type { KubeClient } from "../kube/types.ts";
+import type { OverlayFacts } from "../networks/contract.ts";
 import { EvictionMemory } from "./drain/memory.ts";
 import { Metrics } from "./http.ts";
 import type { Logger } from "./log.ts";
@@ -22,6 +23,17 @@ interface NodeFacts {
   /** InternalIPs. */
   addresses?: string[];
 }
+
+/** flannel's overlay as it is by default, over 10.244.0.0/16. */
+export const flannelOverlay: OverlayFacts = {
+  encapsulation: "vxlan",
+  vni: 1,
+  port: 8472,
+  mtu: 1450,
+  cidrs: ["10.244.0.0/16"],
+  subnetLen: 24,
+  masquerade: true,
+};
 
 /** A Ready node of resourceVersion 7. Its UID is "uid-NAME". */
 export function node(name: string, facts: NodeFacts = {}): Node {

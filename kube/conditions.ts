@@ -25,6 +25,11 @@ export function isTrue(conditions: readonly { type: string; status: string }[] |
   return findCondition(conditions, type)?.status === "True";
 }
 
+/** False also when the condition is missing or Unknown. */
+export function isFalse(conditions: readonly { type: string; status: string }[] | undefined, type: string): boolean {
+  return findCondition(conditions, type)?.status === "False";
+}
+
 /** RFC 3339 without fractions: metav1.Time. */
 function seconds(time: Date): string {
   return time.toISOString().replace(/\.\d+Z$/, "Z");

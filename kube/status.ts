@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
+import { keyOf } from "./identity.ts";
 import type { KubeClient, KubeObject, Resource } from "./types.ts";
 
 type Json = Record<string, unknown>;
@@ -15,10 +16,9 @@ export async function patchStatus<T extends KubeObject & { status?: unknown }>(
 ): Promise<T> {
   const changes = mergeDiff(object.status ?? {}, status ?? {});
   if (changes === undefined) return object;
-  const { name, namespace, uid, resourceVersion } = object.metadata;
-  const key = namespace === undefined ? { name } : { name, namespace };
+  const { uid, resourceVersion } = object.metadata;
   const patch = { metadata: { uid, resourceVersion }, status: changes };
-  return client.patch(resource, key, patch, { subresource: "status" });
+  return client.patch(resource, keyOf(object), patch, { subresource: "status" });
 }
 
 /**

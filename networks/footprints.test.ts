@@ -1,20 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { onlyOf } from "./footprints.ts";
+import { footprintOf, onlyOf } from "./footprints.ts";
 import type { Footprint } from "./host-ops.ts";
 
-const empty: Footprint = {
-  network: "one",
-  links: [],
-  chains: [],
-  comments: [],
-  nftTables: [],
-  ipsets: [],
-  routeProtocols: [],
-  tunnelRoutes: [],
-  files: [],
-  directories: [],
-  filePrefixes: [],
-};
+const empty = footprintOf("one", {});
 
 describe("onlyOf", () => {
   it("leaves out what the network that stays has, too, in every list", () => {

@@ -1,3 +1,4 @@
+import { keyOf } from "../kube/identity.ts";
 import { selects } from "../kube/labels.ts";
 import type {
   CustomResourceDefinition,
@@ -211,8 +212,4 @@ export function samePart(a: InstallPart, b: InstallPart): boolean {
     a.key.name === b.key.name &&
     (a.key.namespace ?? "") === (b.key.namespace ?? "")
   );
-}
-
-function keyOf({ metadata: { name, namespace } }: KubeObject): ObjectKey {
-  return namespace === undefined ? { name } : { name, namespace };
 }

@@ -3,6 +3,7 @@ import { pluginFieldManager } from "../crds/names.ts";
 import { isTrue } from "../kube/conditions.ts";
 import { resolveResource, waitForCrds } from "../kube/discovery.ts";
 import { isApiError } from "../kube/errors.ts";
+import { keyOf } from "../kube/identity.ts";
 import type { CustomResourceDefinition } from "../kube/objects.ts";
 import { apiVersionOf, namespaces } from "../kube/resources.ts";
 import type { ObjectKey, Resource, UnknownObject } from "../kube/types.ts";
@@ -222,11 +223,6 @@ export async function resourceFor(
 function withNamespace(object: UnknownObject, resource: Resource, fallback: string): UnknownObject {
   const { namespace, ...metadata } = object.metadata;
   return { ...object, metadata: resource.namespaced ? { ...metadata, namespace: namespace ?? fallback } : metadata };
-}
-
-export function keyOf(object: UnknownObject): ObjectKey {
-  const { name, namespace } = object.metadata;
-  return namespace === undefined ? { name } : { name, namespace };
 }
 
 /** kubectl's way: "daemonset.apps/calico-node", "serviceaccount/calico-node". */

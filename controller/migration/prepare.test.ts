@@ -2,20 +2,12 @@ import { describe, expect, it } from "vitest";
 import type { CniMigration, NodeMigration } from "../../crds/index.ts";
 import { finalizer, networkLabel } from "../../crds/names.ts";
 import type { KubeObject, Resource, UnknownObject } from "../../kube/types.ts";
-import { migration, node, nodeMigration, testScope } from "../testing.ts";
+import { flannelOverlay, migration, node, nodeMigration, testScope } from "../testing.ts";
 import { preparePhase } from "./prepare.ts";
 
 const facts = {
   sourceAgent: { namespace: "kube-system", daemonSets: ["canal"], podLabels: {} },
-  overlay: {
-    encapsulation: "vxlan",
-    vni: 1,
-    port: 8472,
-    mtu: 1450,
-    cidrs: ["10.244.0.0/16"],
-    subnetLen: 24,
-    masquerade: true,
-  },
+  overlay: flannelOverlay,
   cniConfDir: "/etc/cni/net.d",
   cniBinDir: "/opt/cni/bin",
 } as const satisfies NonNullable<NonNullable<CniMigration["status"]>["facts"]>;

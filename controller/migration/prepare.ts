@@ -2,6 +2,7 @@ import type { CniMigration, NodeMigration } from "../../crds/index.ts";
 import { apiVersion, finalizer, networkLabel } from "../../crds/names.ts";
 import { isTrue, setCondition } from "../../kube/conditions.ts";
 import { isApiError } from "../../kube/errors.ts";
+import { exactly, keyOf } from "../../kube/identity.ts";
 import type { Condition, Node } from "../../kube/objects.ts";
 import { daemonSets, nodeMigrations, nodes as nodeResource } from "../../kube/resources.ts";
 import type { NetworkFacts, RecordedChange } from "../../networks/contract.ts";
@@ -85,12 +86,12 @@ function waits(migration: CniMigration, part: NodeMigration | undefined): boolea
 /** A node made anew under the name of one that is done, or has not begun, has all before it again. */
 async function forgetReplaced({ nodes, nodeMigrations: existing, scope }: MigrationContext): Promise<void> {
   const uids = new Map(nodes.map(({ metadata }) => [metadata.name, metadata.uid]));
-  for (const { metadata, spec, status } of existing) {
+  for (const part of existing) {
+    const { metadata, spec, status } = part;
     const uid = uids.get(spec.nodeName);
     const begun = status?.step !== "Done" && status?.step !== "Pending";
     if (uid === undefined || uid === spec.nodeUID || begun || metadata.deletionTimestamp !== undefined) continue;
-    const preconditions = metadata.uid === undefined ? {} : { preconditions: { uid: metadata.uid } };
-    await scope.client.delete(nodeMigrations, { name: metadata.name }, preconditions);
+    await scope.client.delete(nodeMigrations, keyOf(part), exactly(part));
   }
 }
 

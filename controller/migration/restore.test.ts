@@ -3,7 +3,7 @@ import type { CniMigration } from "../../crds/index.ts";
 import { beforeAnnotation } from "../../crds/names.ts";
 import type { DaemonSet, Node } from "../../kube/objects.ts";
 import type { ObjectKey, UnknownObject } from "../../kube/types.ts";
-import { condition, migration, node, testScope } from "../testing.ts";
+import { condition, flannelOverlay, migration, node, testScope } from "../testing.ts";
 import type { MigrationContext } from "./phase.ts";
 import { restoreCluster } from "./restore.ts";
 
@@ -91,15 +91,7 @@ function cluster(observed: number, status: Partial<Status> = {}) {
     migration: migration({ direction: "Revert" }, {
       facts: {
         sourceAgent: { namespace: "kube-flannel", daemonSets: ["kube-flannel-ds"], podLabels: {} },
-        overlay: {
-          encapsulation: "vxlan",
-          vni: 1,
-          port: 8472,
-          mtu: 1450,
-          cidrs: ["10.244.0.0/16"],
-          subnetLen: 24,
-          masquerade: true,
-        },
+        overlay: flannelOverlay,
       },
       undo,
       conditions: [condition("TargetInstalled", "True", "TargetInstalled")] as NonNullable<Status["conditions"]>,

@@ -3,22 +3,14 @@ import type { CniMigration, NodeMigration } from "../../crds/index.ts";
 import { networkLabel } from "../../crds/names.ts";
 import type { Pod } from "../../kube/objects.ts";
 import type { HostOp, HostResult } from "../../networks/host-ops.ts";
-import { migration, node, nodeMigration, testScope } from "../testing.ts";
+import { flannelOverlay, migration, node, nodeMigration, testScope } from "../testing.ts";
 import { finishPhase } from "./finish.ts";
 import type { MigrationContext } from "./phase.ts";
 import { sweep } from "./sweep.ts";
 
 const facts = {
   sourceAgent: { namespace: "kube-system", daemonSets: ["calico-node"], podLabels: {} },
-  overlay: {
-    encapsulation: "vxlan",
-    vni: 4096,
-    port: 4789,
-    mtu: 1450,
-    cidrs: ["10.244.0.0/16"],
-    subnetLen: 24,
-    masquerade: true,
-  },
+  overlay: { ...flannelOverlay, vni: 4096, port: 4789 },
   cniConfDir: "/etc/cni/net.d",
   cniBinDir: "/opt/cni/bin",
 } as const satisfies NonNullable<NonNullable<CniMigration["status"]>["facts"]>;

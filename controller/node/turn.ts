@@ -1,11 +1,11 @@
 import type { NodeMigration, StepName } from "../../crds/index.ts";
 import { systemNamespace } from "../../crds/names.ts";
 import type { Pod } from "../../kube/objects.ts";
-import { nodeMigrations, pods } from "../../kube/resources.ts";
+import { nodeMigrations } from "../../kube/resources.ts";
 import { patchStatus } from "../../kube/status.ts";
 import { isTurning } from "../migration/places.ts";
 import type { Scope } from "../scope.ts";
-import { isOwnedBy } from "../tasks.ts";
+import { isOwnedBy, removePod } from "../tasks.ts";
 import { statusTurned } from "./view.ts";
 
 /**
@@ -41,10 +41,8 @@ export async function turnRound(
   if (entry === undefined || !isTurning(nodeMigration)) return undefined;
   const working = liveTasks(scope, nodeMigration);
   if (working.length > 0) {
-    for (const { metadata } of working.filter((pod) => pod.metadata.deletionTimestamp === undefined)) {
-      const preconditions = metadata.uid === undefined ? {} : { preconditions: { uid: metadata.uid } };
-      await scope.client.delete(pods, { name: metadata.name, namespace: systemNamespace }, preconditions);
-    }
+    for (const pod of working.filter(({ metadata }) => metadata.deletionTimestamp === undefined))
+      await removePod(scope, pod);
     return { afterSeconds: lookAgainSeconds };
   }
   const status = statusTurned(nodeMigration, entry, scope.now());

@@ -1,6 +1,7 @@
-import { beforeAnnotation, networkLabel, pendingTaint } from "../../crds/names.ts";
+import { beforeAnnotation, pendingTaint } from "../../crds/names.ts";
 import type { Node } from "../../kube/objects.ts";
 import type { Detected, Network } from "../../networks/contract.ts";
+import { migrationLabels, readNodeRecord } from "../../networks/node-record.ts";
 
 type Values = Record<string, string | null>;
 
@@ -20,11 +21,7 @@ export function nodeKeys(
   reverted: boolean,
   detected: readonly Detected[],
 ): NodeKeys {
-  const own = [stays, goes].flatMap((network) => [
-    ...Object.keys(network.nodeLabels("in")),
-    ...Object.keys(network.nodeLabels("out")),
-  ]);
-  const labels = [...new Set([networkLabel, ...own])];
+  const labels = migrationLabels([stays, goes]);
   if (reverted) return { labels, staying: [], leaving: [] };
   return {
     labels,
@@ -39,7 +36,7 @@ export function nodeKeys(
  */
 export function nodePatch(node: Node, keys: NodeKeys): Record<string, unknown> | undefined {
   const { labels = {}, annotations = {}, uid, resourceVersion } = node.metadata;
-  const before = beforeOf(annotations[beforeAnnotation]);
+  const before = readNodeRecord(annotations[beforeAnnotation] ?? "{}");
   const begins = (key: string, prefixes: readonly string[]) => prefixes.some((prefix) => key.startsWith(prefix));
   const foreign = Object.keys({ ...annotations, ...before.annotations }).filter((key) => begins(key, keys.leaving));
   const wanted = Object.entries({ ...before.annotations, ...nulls(foreign), [beforeAnnotation]: null });
@@ -55,16 +52,6 @@ export function nodePatch(node: Node, keys: NodeKeys): Record<string, unknown> |
     metadata: { uid, resourceVersion, ...changed },
     ...(others.length === taints.length ? {} : { spec: { taints: others } }),
   };
-}
-
-/** A text somebody has spoilt says nothing. */
-function beforeOf(text: string | undefined): { labels?: Values; annotations?: Values } {
-  try {
-    const value: unknown = JSON.parse(text ?? "{}");
-    return typeof value === "object" && value !== null ? value : {};
-  } catch {
-    return {};
-  }
 }
 
 function nulls(keys: readonly string[]): Values {

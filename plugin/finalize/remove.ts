@@ -1,6 +1,7 @@
 import { isApiError, isConflict } from "../../kube/errors.ts";
-import type { RequestOptions, UnknownObject } from "../../kube/types.ts";
-import { displayName, keyOf } from "../apply.ts";
+import { exactly, keyOf } from "../../kube/identity.ts";
+import type { RequestOptions } from "../../kube/types.ts";
+import { displayName } from "../apply.ts";
 import type { Io } from "../io.ts";
 import type { Session } from "../session.ts";
 import { waitForObject } from "../wait.ts";
@@ -71,8 +72,4 @@ async function releaseContents(session: Session, { object, contents }: Doomed, s
         if (!isApiError(error, 404) && !isConflict(error)) throw error;
       });
   }
-}
-
-export function exactly({ metadata: { uid } }: UnknownObject) {
-  return uid === undefined ? {} : { preconditions: { uid } };
 }

@@ -1,6 +1,7 @@
 import type { CniMigration } from "../../crds/index.ts";
 import { setCondition } from "../../kube/conditions.ts";
 import { isConflict } from "../../kube/errors.ts";
+import { exactly } from "../../kube/identity.ts";
 import type { Condition, DaemonSet } from "../../kube/objects.ts";
 import { cniMigrations, configMaps, daemonSets, nodes } from "../../kube/resources.ts";
 import { patchStatus } from "../../kube/status.ts";
@@ -17,7 +18,7 @@ import { nodePatch } from "./nodes.ts";
 import type { Prepared } from "./prepare.ts";
 import { writeProgress } from "./progress.ts";
 import { ownRoles, recordNames } from "./record.ts";
-import { exactly, remove, type Step } from "./remove.ts";
+import { remove, type Step } from "./remove.ts";
 
 export interface PerformOptions {
   /** The file to write. */

@@ -1,12 +1,13 @@
 import type { CniMigration } from "../../crds/index.ts";
 import { pluginFieldManager } from "../../crds/names.ts";
 import { isApiError } from "../../kube/errors.ts";
+import { keyOf } from "../../kube/identity.ts";
 import type { ConfigMap } from "../../kube/objects.ts";
 import { cniMigrations, configMaps } from "../../kube/resources.ts";
 import type { KubeObject, UnknownObject } from "../../kube/types.ts";
 import type { Network } from "../../networks/contract.ts";
 import { networks } from "../../networks/index.ts";
-import { type Applied, applyAll, displayName, keyOf, resourceFor, withNamespaces } from "../apply.ts";
+import { type Applied, applyAll, displayName, resourceFor, withNamespaces } from "../apply.ts";
 import { isFinalized } from "../course.ts";
 import { blockedError, CliError } from "../errors.ts";
 import { type RecordEntry, readRecord, recordObjects } from "../finalize/record.ts";

@@ -1,6 +1,7 @@
 import { managedBy, managedByLabel, migrationLabel, networkLabel } from "../../crds/names.ts";
 import { resolveResource } from "../../kube/discovery.ts";
 import { isApiError } from "../../kube/errors.ts";
+import { keyOf } from "../../kube/identity.ts";
 import {
   apiVersionOf,
   clusterRoleBindings,
@@ -12,7 +13,6 @@ import {
   roles,
 } from "../../kube/resources.ts";
 import type { KubeObject, ObjectKey, Resource, UnknownObject } from "../../kube/types.ts";
-import { keyOf } from "../apply.ts";
 import type { Session } from "../session.ts";
 
 /** One object to be deleted. */
