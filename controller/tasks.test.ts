@@ -200,11 +200,13 @@ describe("ensureTask", () => {
   });
 
   it.each([
-    ["Unknown", 255],
-    ["ContainerStatusUnknown", 137],
-  ])("makes a pod anew whose container went down with its node (%s)", async (reason, exitCode) => {
+    ["Unknown", 255, {}],
+    ["ContainerStatusUnknown", 137, {}],
+    ["Unknown", 255, { message: '{"ok":true,"changes":["renamed flannel.1 to vxlan.calico"],"elapsedMs":3128}' }],
+    ["Unknown", 255, { message: '{"ok":true,"chan' }],
+  ])("makes a pod anew whose container went down with its node (%s, %i, %j)", async (reason, exitCode, said) => {
     const pod = taskPod(undefined, exitCode);
-    const terminated = { exitCode, reason };
+    const terminated = { exitCode, reason, ...said };
     const status = { name: "host-task", ready: false, restartCount: 0, state: { terminated } };
     const deleted: unknown[] = [];
     const scope = testScope({
@@ -220,6 +222,20 @@ describe("ensureTask", () => {
       message: `pod cni-migrate/${name} went down with its node and is made anew`,
     });
     expect(deleted).toEqual([[name, { preconditions: { uid: "uid-pod" }, gracePeriodSeconds: 0 }]]);
+  });
+
+  it("does not try again by itself what has failed by its own word before its node went down", async () => {
+    const error = { op: "renameVxlan", message: "both flannel.1 and vxlan.calico are there" };
+    const terminated = {
+      exitCode: 255,
+      reason: "Unknown",
+      message: JSON.stringify({ ok: false, error, elapsedMs: 5 }),
+    };
+    const status = { name: "host-task", ready: false, restartCount: 0, state: { terminated } };
+    const scope = testScope();
+    scope.stores.pods.put({ ...taskPod(undefined, 255), status: { phase: "Failed", containerStatuses: [status] } });
+
+    await expect(ensureTask(scope, request)).rejects.toMatchObject({ reason: "HostTaskFailed", kind: "stalled" });
   });
 
   it("waits while the earlier pod is neither there nor gone", async () => {

@@ -61,12 +61,7 @@ export async function ensureTask(scope: Scope, request: TaskRequest): Promise<Ta
     }
     scope.stores.pods.put(pod);
   }
-  if (!isOwnedBy(pod, request.owner))
-    throw new MigrationError("HostTaskFailed", `pod ${systemNamespace}/${name} is not this migration's`, {
-      kind: "stalled",
-      object: `pod ${systemNamespace}/${name}`,
-      hint: `kubectl -n ${systemNamespace} delete pod ${name}`,
-    });
+  if (!isOwnedBy(pod, request.owner)) throw notOurs(name);
   if (neverRan(pod)) {
     await removePod(scope, pod, { gracePeriodSeconds: 0 });
     const message = `it could not start within ${request.deadlineSeconds} s and is made anew`;
@@ -102,6 +97,15 @@ export async function ensureTask(scope: Scope, request: TaskRequest): Promise<Ta
   }
 }
 
+/** A pod of somebody else has the name that is ours. */
+export function notOurs(name: string): MigrationError {
+  return new MigrationError("HostTaskFailed", `pod ${systemNamespace}/${name} is not this migration's`, {
+    kind: "stalled",
+    object: `pod ${systemNamespace}/${name}`,
+    hint: `kubectl -n ${systemNamespace} delete pod ${name}`,
+  });
+}
+
 /**
  * Two tasks never work on a node at a time: what runs for an earlier attempt, or another task of this owner, is ended and
  * waited for. Says so; undefined when nothing runs.
@@ -130,12 +134,21 @@ function neverRan({ status }: Pod): boolean {
 /** What the kubelet and the container runtime say of a pod or a container that did not end by itself: its node was restarted. */
 const nodeReasons = ["Unknown", "ContainerStatusUnknown", "NodeShutdown", "Terminated"];
 
-/** Operations are idempotent, so that it can begin anew: nobody has to ask for it, as after a failure of its own. */
-function wentDownWithNode({ status }: Pod): boolean {
+/**
+ * Operations are idempotent, so that it can begin anew: nobody has to ask for it, as after a failure of its own. A success whose
+ * end nobody saw counts for nothing: what was done may have gone with the node, such as a device's name.
+ */
+function wentDownWithNode(pod: Pod): boolean {
+  const { status } = pod;
   const terminated = status?.containerStatuses?.[0]?.state?.terminated;
-  if (status?.phase !== "Failed" || (terminated?.message ?? "") !== "") return false;
+  if (status?.phase !== "Failed" || saysFailure(pod)) return false;
   // The pod's own reason goes first: at its deadline its container was ended, too.
   return nodeReasons.includes(status.reason || terminated?.reason || "");
+}
+
+function saysFailure(pod: Pod): boolean {
+  const said = parseHostResult(pod);
+  return said.state === "done" && !said.result.ok;
 }
 
 /** Deletes this very pod of ours. */

@@ -222,7 +222,7 @@ export class ControllerCluster {
   }
 
   /** Our own pods of a role, by name. */
-  ownPods(role: "host-task" | "probe" | "probe-server"): string[] {
+  ownPods(role: "host-task" | "probe" | "probe-server" | "image-check"): string[] {
     const own = this.#watched.pods.list().filter((pod) => pod.metadata.labels?.[roleLabel] === role);
     return own.map((pod) => pod.metadata.name).sort();
   }

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { controllerName, networkLabel, pendingTaint, systemNamespace } from "../../crds/names.ts";
-import { cniMigrations, leases, nodes } from "../../kube/resources.ts";
+import { cniMigrations, daemonSets, leases, nodes, pods } from "../../kube/resources.ts";
 import { ControllerCluster, migrationName } from "./controller-cluster.ts";
 import type { ControllerProcess } from "./controller-process.ts";
 import { summaryOf } from "./run-summary.ts";
@@ -10,6 +10,7 @@ let cluster: ControllerCluster;
 let uninterrupted: Awaited<ReturnType<typeof summaryOf>>;
 
 const runTimeout = 60_000;
+const calico = { namespace: "kube-system", name: "calico-node" };
 /** Of the moments in which the controller is cut off. */
 const seed = 20_260;
 const restarts = 10;
@@ -53,11 +54,37 @@ describe("a migration", () => {
     expect(cluster.model.tasks.every((name) => name.startsWith("inspect-"))).toBe(true);
   });
 
-  it("goes on when that is mended, and a second one has to wait", async () => {
+  it("is Stalled, too, when a node cannot get an image of the target, and still nothing was changed", async () => {
+    const agent = await cluster.client.get(daemonSets, calico);
+    const image = agent?.spec.template.spec.containers[0]?.image;
+    cluster.model.missingImages.set(`n3 ${image}`, "manifest unknown");
     await cluster.annotate("n2", { "flannel.alpha.coreos.com/public-ip": "192.0.2.2" });
     // A new process looks at once; this one would in half a minute.
     await leader.stop();
     leader = await cluster.startController();
+
+    const blocked = await cluster.migrationSays("PreflightPassed", "False", "ImageMissing");
+    const stalled = await cluster.migrationSays("Stalled", "True", "ImageMissing");
+
+    expect(image).toMatch(/calico\/node:/);
+    expect(stalled.status?.message).toBe(
+      `node n3: image ${image} cannot be had: ErrImagePull: manifest unknown; load it there or let the node pull it, or correct its name in DaemonSet kube-system/calico-node`,
+    );
+    expect(trueConditions(blocked)).not.toContain("TargetInstalled");
+    expect(stalled.status).not.toHaveProperty("startTime");
+    expect(leader.writes.filter((write) => /\/daemonsets\/|\/nodes\//.test(write))).toEqual([]);
+    expect(cluster.ownPods("image-check").map((name) => name.replace(/-[^-]*$/, ""))).toEqual([
+      "images-n1",
+      "images-n2",
+      "images-n3",
+    ]);
+  });
+
+  it("goes on when that is mended, and a second one has to wait", async () => {
+    cluster.model.missingImages.clear();
+    // The controller asks anew by itself in half a minute; a person may be quicker.
+    const asked = cluster.ownPods("image-check").find((name) => name.startsWith("images-n3-")) ?? "";
+    await cluster.client.delete(pods, { namespace: systemNamespace, name: asked }, { gracePeriodSeconds: 0 });
     await cluster.migrationSays("PreflightPassed", "True", "PreflightPassed");
     candidate = await cluster.startController();
 
@@ -139,11 +166,10 @@ describe("a migration", () => {
       n2: { ...mark, unschedulable: false, cordoned: "False Uncordoned" },
       n3: { ...mark, unschedulable: false, cordoned: "False Uncordoned" },
     });
-    expect([cluster.ownPods("probe-server"), cluster.ownPods("probe"), cluster.ownPods("host-task")]).toEqual([
-      [],
-      [],
-      [],
-    ]);
+    const left = (["probe-server", "probe", "host-task", "image-check"] as const).flatMap((role) =>
+      cluster.ownPods(role),
+    );
+    expect(left).toEqual([]);
   });
 
   it("is the leader's alone: a candidate writes nothing", () => {

@@ -1,5 +1,6 @@
 import { basename, dirname } from "node:path";
 import { renderResult } from "../../controller/host/result.ts";
+import { imageRole } from "../../controller/images/pod.ts";
 import { renderReport } from "../../controller/probe/report.ts";
 import { type ProbeCheck, type ProbePeer, type ProbeSpec, readSpec } from "../../controller/probe/spec.ts";
 import { roleLabel } from "../../crds/names.ts";
@@ -79,6 +80,8 @@ export class HostModel implements PodRuntime {
   readonly tasks: string[] = [];
   /** The network that gave each pod its address, by the pod's UID. */
   readonly networkOf = new Map<string, string>();
+  /** Images a node cannot get, as "n2 calico/node:v1", and what its kubelet says of each. */
+  readonly missingImages = new Map<string, string>();
   readonly #nodes = new Map<string, NodeState>();
   readonly #servers = new Map<string, string>();
   readonly #failures = new Map<string, { op: HostOp["op"]; message: string }>();
@@ -188,6 +191,7 @@ export class HostModel implements PodRuntime {
     if (agent !== undefined) this.#startAgent(node, pod, agent);
     const [what, ...args] = pod.spec.containers[0]?.args ?? [];
     if (pod.metadata.labels?.[roleLabel] === undefined) return undefined;
+    if (pod.metadata.labels[roleLabel] === imageRole) return this.#pull(pod);
     if (what === "host-task") return this.#hostTask(node, pod.metadata.name, JSON.parse(args.at(-1) ?? ""), signal);
     if (what === "probe") return this.#probe(JSON.parse(args.at(-1) ?? ""));
     if (what === "probe-server") this.#servers.set(pod.metadata.uid ?? "", pod.spec.nodeName ?? "");
@@ -213,6 +217,15 @@ export class HostModel implements PodRuntime {
     const link = agent.link(vni);
     if (!node.links.has(link)) node.links.set(link, { kind: "vxlan", vni, port });
     this.#changed();
+  }
+
+  /** Its containers have a command that no image has. */
+  #pull({ spec }: Pod): Ended {
+    const waiting = spec.containers.flatMap(({ name, image }) => {
+      const message = this.missingImages.get(`${spec.nodeName} ${image}`);
+      return message === undefined ? [] : [[name, { reason: "ErrImagePull", message }] as const];
+    });
+    return { exitCode: 128, message: "no such file or directory", waiting: Object.fromEntries(waiting) };
   }
 
   #device({ links }: NodeState): Link | undefined {

@@ -31,6 +31,8 @@ export interface PodRuntime {
 export interface Ended {
   exitCode: number;
   message: string;
+  /** Containers that could not even begin, by name: the pod waits with them. */
+  waiting?: Record<string, { reason: string; message: string }>;
 }
 
 /**
@@ -100,13 +102,17 @@ async function start(client: KubeClient, pod: Pod, { runtime, signal }: KubeletO
   await setEnded(client, pod, ended);
 }
 
-/** The pod's one container has ended, and left this message. */
+/** The pod's containers have ended, and left this message. */
 export async function setEnded(client: KubeClient, pod: Pod, ended: Ended, podIP?: string): Promise<void> {
+  const { exitCode, message, waiting = {} } = ended;
   const now = new Date().toISOString();
-  const { name = "" } = pod.spec.containers[0] ?? {};
-  const state = { terminated: { ...ended, reason: ended.exitCode === 0 ? "Completed" : "Error" } };
-  const containerStatuses = [{ name, ready: false, restartCount: 0, image: "none", imageID: "", state }];
-  const phase = ended.exitCode === 0 ? "Succeeded" : "Failed";
+  const terminated = { exitCode, message, reason: exitCode === 0 ? "Completed" : "Error" };
+  const containerStatuses = pod.spec.containers.map(({ name }) => {
+    const state = waiting[name] === undefined ? { terminated } : { waiting: waiting[name] };
+    return { name, ready: false, restartCount: 0, image: "none", imageID: "", state };
+  });
+  const settled = exitCode === 0 ? "Succeeded" : "Failed";
+  const phase = Object.keys(waiting).length > 0 ? "Pending" : settled;
   const addresses = podIP === undefined ? {} : { podIP, podIPs: [{ ip: podIP }] };
   await setStatus(client, pod, { phase, ...addresses, conditions: conditions(now, false), containerStatuses });
 }

@@ -15,7 +15,7 @@ export interface Baseline {
 
 /** How long nothing may change until a cluster counts as still. */
 const stillMs = 300;
-const settleTimeoutMs = 20_000;
+const settleTimeoutMs = 60_000;
 
 /**
  * A real control plane whose nodes are kwok's and whose hosts are models, with a migration begun that no controller has

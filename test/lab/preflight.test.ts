@@ -1,6 +1,9 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { debianPackages, missingPackages } from "./packages.ts";
-import { goIsEnough, requireDisk, requireRoot } from "./preflight.ts";
+import { goIsEnough, raiseLimit, requireDisk, requireRoot } from "./preflight.ts";
 
 test.each([
   ["go1.26.8", true],
@@ -27,6 +30,23 @@ test("a full disk is named with what is free, what is needed and what to do", ()
     /^2\.0 GiB free at .+, the lab needs 10: free some, or set CNI_MIGRATE_LAB_CACHE to a larger disk$/,
   );
   expect(() => requireDisk(4, 4 * 2 ** 30)).not.toThrow();
+});
+
+test.each([
+  ["128", "1024", 1],
+  ["1024", "1024", 0],
+  ["8192", "8192", 0],
+])("a limit of the kernel of %s becomes %s, and is said when it was raised", (before, after, said) => {
+  const folder = mkdtempSync(join(tmpdir(), "limit-"));
+  const path = join(folder, "max_user_instances");
+  writeFileSync(path, `${before}\n`);
+  const lines: string[] = [];
+
+  raiseLimit(path, 1024, (line) => lines.push(line));
+
+  expect(readFileSync(path, "utf8")).toBe(`${after}\n`);
+  expect(lines.length).toBe(said);
+  rmSync(folder, { recursive: true });
 });
 
 test("packages are missing when their proof is", () => {

@@ -1,3 +1,4 @@
+import { readFileSync, writeFileSync } from "node:fs";
 import type { LabNetwork } from "./binaries.ts";
 import { setsFor } from "./binaries.ts";
 import { missingSets } from "./build.ts";
@@ -12,6 +13,9 @@ const coldDiskGiB = 10;
 const warmDiskGiB = 4;
 /** Oldest Go that all modules of the table accept. */
 const minimumGo = { major: 1, minor: 26 };
+/** Of all processes of root, nodes of all labs together; many kernels allow 128, which two labs need. */
+const inotifyInstances = 1024;
+const inotifyPath = "/proc/sys/fs/inotify/max_user_instances";
 
 /** Checks that this machine can run a lab, and installs missing packages; throws one line with the cure otherwise. */
 export async function preflight(networks: readonly LabNetwork[], progress: Progress): Promise<void> {
@@ -20,6 +24,15 @@ export async function preflight(networks: readonly LabNetwork[], progress: Progr
   await ensurePackages(networks, progress);
   const cold = (await missingSets(setsFor(networks))).length > 0;
   requireDisk(cold ? coldDiskGiB : warmDiskGiB, freeBytes(cacheRoot()));
+  raiseLimit(inotifyPath, inotifyInstances, progress);
+}
+
+/** Kubelets and agents that are short of it end with "too many open files", and are started again later and later. */
+export function raiseLimit(path: string, wanted: number, progress: Progress): void {
+  const limit = Number(readFileSync(path, "utf8"));
+  if (limit >= wanted) return;
+  writeFileSync(path, `${wanted}\n`);
+  progress(`${path}: raised from ${limit} to ${wanted}`);
 }
 
 /** Namespaces, mounts and containerd need root. */

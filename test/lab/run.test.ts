@@ -10,8 +10,11 @@ test("a program that is not there is a result, not a crash", async () => {
   expect((await run(["no-such-program-here"])).code).toBe(127);
 });
 
-test("a killed program's code says which signal", async () => {
-  expect((await run(["sh", "-c", "kill -9 $$"])).code).toBe(137);
+test.each([
+  ["KILL", 137],
+  ["SEGV", 139],
+])("the code of a program that SIG%s has ended says so", async (signal, code) => {
+  expect((await run(["sh", "-c", `kill -${signal} $$`])).code).toBe(code);
 });
 
 test("must names the command and its last words", async () => {

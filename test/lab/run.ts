@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { constants } from "node:os";
 import { LabError } from "./errors.ts";
 
 export interface RunResult {
@@ -15,13 +16,6 @@ export interface RunOptions {
   /** Added to this process's environment. */
   env?: Readonly<Record<string, string>> | undefined;
 }
-
-const signalNumbers: Readonly<Partial<Record<NodeJS.Signals, number>>> = {
-  SIGHUP: 1,
-  SIGINT: 2,
-  SIGKILL: 9,
-  SIGTERM: 15,
-};
 
 /** Runs a program (never through a shell) to its end. Does not throw for its failure: look at `code`. */
 export function run(argv: readonly string[], options: RunOptions = {}): Promise<RunResult> {
@@ -42,7 +36,7 @@ export function run(argv: readonly string[], options: RunOptions = {}): Promise<
     child.on("error", (error) => resolve({ code: 127, stdout: "", stderr: error.message }));
     child.on("close", (code, signal) => {
       resolve({
-        code: code ?? 128 + (signalNumbers[signal ?? "SIGTERM"] ?? 0),
+        code: code ?? 128 + constants.signals[signal ?? "SIGTERM"],
         stdout: Buffer.concat(stdout).toString("utf8"),
         stderr: Buffer.concat(stderr).toString("utf8"),
       });

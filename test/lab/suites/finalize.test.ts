@@ -103,7 +103,9 @@ describe("finalize", () => {
     const address = peer?.status?.podIP ?? "no pod on n2";
     const answer = await poll(
       async () => {
-        const { code } = await lab.exec(late, ["busybox", "wget", "-T", "2", "-qO-", `http://${address}:8080/`]);
+        const url = `http://${address}:8080/`;
+        // Not wget's own -T: it ends the static program with a segmentation fault.
+        const { code } = await lab.exec(late, ["timeout", "2", "busybox", "wget", "-qO-", url]);
         return code === 0 ? address : undefined;
       },
       { timeoutMs: 60_000, intervalMs: 500 },
