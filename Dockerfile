@@ -11,7 +11,7 @@ RUN npm run build
 
 FROM ${NODE_IMAGE}
 RUN apt-get update \
- && apt-get install -y --no-install-recommends iproute2 iptables nftables ipset \
+ && apt-get install -y --no-install-recommends iproute2 iptables nftables ipset mount \
  && rm -rf /var/lib/apt/lists/*
 COPY --from=build /src/dist/controller.cjs /src/dist/NOTICES /src/LICENSE /opt/cni-migrate/
 ENTRYPOINT ["/usr/local/bin/node", "/opt/cni-migrate/controller.cjs"]

@@ -21,7 +21,10 @@ const nothing: Lists = {
   ipsets: [],
   routeProtocols: [],
   tunnelRoutes: [],
+  policyRules: [],
+  bpfFilters: [],
   files: [],
+  mounts: [],
   directories: [],
   filePrefixes: [],
 };

@@ -13,6 +13,12 @@ export interface VxlanMarks {
   mac?: string;
 }
 
+/** Packets from one range of pods to the other, which are to keep their source address. */
+export interface Exemption {
+  from: string;
+  to: string;
+}
+
 export type HostOp =
   /** Waits until no process with one of these names (/proc/PID/comm or basename of argv[0]) runs on the host. */
   | { op: "awaitProcessGone"; names: readonly string[]; timeoutSeconds: number }
@@ -39,7 +45,12 @@ export type HostOp =
   | { op: "awaitVxlan"; name: string; marks: VxlanMarks; timeoutSeconds: number }
   /** Waits until a device has a route to each of these ranges ("10.244.1.0/24"), 64 at most: its agent knows other nodes. */
   | { op: "awaitRoutes"; device: string; destinations: readonly string[]; timeoutSeconds: number }
-  /** Removes all that the footprint names, in the order: rules, sets, routes, links, files. */
+  /**
+   * Puts the rules of these ways (networks/dual-overlay.ts) at the head of nat POSTROUTING, behind Felix's own jump at most, where
+   * they are not there yet. Gone by their comment, like anything of a footprint.
+   */
+  | { op: "exempt"; ways: readonly Exemption[] }
+  /** Removes all that the footprint names, in the order: rules, sets, routes, links, filters, files, mounts, directories. */
   | { op: "removeFootprint"; footprint: Footprint }
   /** Reads the node again; the result's `leftovers` names what it found. */
   | { op: "scanFootprint"; footprint: Footprint }
@@ -76,8 +87,20 @@ export interface Footprint {
   /** Route protocols owned by this network alone (numbers, /etc/iproute2/rt_protos). */
   routeProtocols: readonly number[];
   tunnelRoutes: readonly TunnelRoutes[];
+  /**
+   * Rules of the routing policy by their preference and table (`ip rule`), and all that is in the table. One of the table local is
+   * the kernel's own, which an agent moved from preference 0: it is put back there before it goes from here.
+   */
+  policyRules: readonly { preference: number; table: number }[];
+  /**
+   * BPF filters (tc) by name, on every link: links of the node itself do not go. clsact goes with the last of them, where no other
+   * filter hangs on it. Programs held by a pinned link (tcx) go with the pin, a file.
+   */
+  bpfFilters: readonly string[];
   /** Regular files. */
   files: readonly string[];
+  /** Mount points an agent made, unmounted on the node before directories go: what is mounted there is never walked into. */
+  mounts: readonly string[];
   /** Directories removed with all they hold. */
   directories: readonly string[];
   /** Regular files inside `dir` whose name starts with `prefix`, e.g. CNI result caches of one network. */
@@ -86,7 +109,7 @@ export interface Footprint {
 
 /** One thing the scan found, in words a person can act on. */
 export interface Leftover {
-  /** link, chain, rule, nft table, ipset, route, file, directory */
+  /** link, chain, rule, nft table, ipset, route, policy rule, BPF filter, file, mount, directory */
   kind: string;
   /** "flannel.1", "nat FLANNEL-POSTRTG (iptables-nft)", "/run/flannel/subnet.env" */
   name: string;
@@ -132,7 +155,7 @@ export interface HostResult {
   elapsedMs: number;
 }
 
-/** Where host tasks may write or delete. Everything else is refused by the task itself. */
+/** Where host tasks may write or delete. Everything but this and the lists below is refused by the task itself. */
 export const allowedPaths = [
   "/etc/cni/net.d",
   "/run/flannel",
@@ -144,3 +167,14 @@ export const allowedPaths = [
   "/var/log/calico",
   "/opt/cni/bin",
 ] as const;
+
+/** Where they may delete or unmount, and write nothing. */
+export const removablePaths = [
+  "/run/cilium",
+  "/var/run/cilium",
+  "/sys/fs/bpf/cilium",
+  "/sys/fs/bpf/tc/globals",
+] as const;
+
+/** Single files they may delete, in directories that are not theirs. */
+export const removableFiles = ["/etc/sysctl.d/99-zzz-override_cilium.conf"] as const;

@@ -108,14 +108,17 @@ export async function hasDirectory(files: HostFiles, path: string): Promise<bool
   return ((await listDirectory(files, path)) ?? []).length > 0;
 }
 
-async function emptyDirectory(parent: FileHandle, name: string): Promise<void> {
+/** `above` is the device of the directory it is in: what is mounted meanwhile is not walked into. */
+async function emptyDirectory(parent: FileHandle, name: string, above?: number): Promise<void> {
   const directory = await openChild(parent, name);
   if (directory === undefined) return;
   try {
+    const { dev } = await directory.stat();
+    if (above !== undefined && dev !== above) throw new HostError(`${name} has become a mount point: refused`);
     for (const entry of await readdir(at(directory), { withFileTypes: true })) {
       if (!entry.isDirectory()) await unlink(at(directory, entry.name)).catch(ignoreAbsent);
       else {
-        await emptyDirectory(directory, entry.name);
+        await emptyDirectory(directory, entry.name, dev);
         await rmdir(at(directory, entry.name)).catch(ignoreAbsent);
       }
     }
@@ -140,7 +143,8 @@ async function regularEntry(parent: FileHandle, name: string, path: string): Pro
   return entry;
 }
 
-function mountPoints(): string[] {
+/** Where file systems are mounted, as this process sees it; one place may be there more than once. */
+export function mountPoints(): string[] {
   const lines = readFileSync("/proc/self/mountinfo", "utf8").split("\n");
   return lines.map((line) =>
     (line.split(" ")[4] ?? "").replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8))),

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import type { Footprint, HostOp } from "../../networks/host-ops.ts";
@@ -23,9 +23,18 @@ const footprint: Footprint = {
     { within: "10.244.0.0/16", prefix: 26 },
     { within: "10.244.0.0/16", prefix: 24, straight: true },
   ],
-  files: ["/etc/cni/net.d/10-flannel.conflist", "/opt/cni/bin/flannel"],
-  directories: ["/run/flannel", "/var/lib/cni/networks/cbr0"],
-  filePrefixes: [{ dir: "/var/lib/cni/results", prefix: "cbr0-" }],
+  policyRules: [
+    { preference: 9, table: 2004 },
+    { preference: 100, table: 255 },
+  ],
+  bpfFilters: ["cil_*"],
+  mounts: ["/run/cilium/cgroupv2"],
+  files: ["/etc/cni/net.d/10-flannel.conflist", "/opt/cni/bin/flannel", "/etc/sysctl.d/99-zzz-override_cilium.conf"],
+  directories: ["/run/flannel", "/var/lib/cni/networks/cbr0", "/sys/fs/bpf/cilium"],
+  filePrefixes: [
+    { dir: "/var/lib/cni/results", prefix: "cbr0-" },
+    { dir: "/sys/fs/bpf/tc/globals", prefix: "cilium_" },
+  ],
 };
 
 /** Of the network: gone afterwards. */
@@ -71,8 +80,8 @@ const theirs = {
 };
 const backends = ["iptables-nft", "ip6tables-nft", "iptables-legacy", "ip6tables-legacy"];
 
-/** 8 rules and 5 chains in each packet filter; then nft tables, set, routes, links, files, directories. */
-const expectedLeftovers = 4 * (8 + 5) + 2 + 1 + 5 + 4 + 3 + 2;
+/** 8 rules and 5 chains in each packet filter; then nft tables, set, routes, rules of the policy, links, files, directories. */
+const expectedLeftovers = 4 * (8 + 5) + 2 + 1 + 5 + 1 + 3 + 4 + 5 + 3;
 
 /** Generous: other test files may keep the machine busy. */
 vi.setConfig({ testTimeout: 30_000, hookTimeout: 60_000 });
@@ -88,7 +97,14 @@ beforeAll(() => {
   node = net.add("node");
   root = join(net.directory, "root");
   runner = taskRunner(net);
-  for (const path of ["/etc/cni/net.d", "/opt/cni/bin", "/run", "/var/lib/cni"])
+  for (const path of [
+    "/etc/cni/net.d",
+    "/etc/sysctl.d",
+    "/opt/cni/bin",
+    "/run",
+    "/sys/fs/bpf/tc/globals",
+    "/var/lib/cni",
+  ])
     mkdirSync(join(root, path), { recursive: true });
   symlinkSync("/run", join(root, "var/run"));
 });
@@ -128,11 +144,16 @@ function makeTheirs(): void {
     "route add 10.244.6.0/24 via 10.244.6.0 dev up0 onlink",
     "route add 10.244.5.0/24 via 192.0.2.9 proto 4",
     "route add blackhole 2001:db8:8::/64 proto 12",
+    "route add 10.7.0.0/24 dev up0 table 2005",
+    "rule add pref 9 fwmark 0x9 lookup 2005",
+    "rule add pref 101 lookup 2004",
   ]);
   for (const path of [
     "/etc/cni/net.d/10-calico.conflist",
     "/etc/cni/net.d/10-flannel.conflist.bak",
     "/opt/cni/bin/bridge",
+    "/etc/sysctl.d/99-zzz-mine.conf",
+    "/sys/fs/bpf/tc/globals/other_map",
   ])
     put(path);
   for (const path of [
@@ -176,7 +197,13 @@ function makeOurs(): void {
     "route add 10.244.10.0/24 via 192.0.2.10",
     "route add 10.244.3.0/24 via 192.0.2.7 proto 80 table 77",
     "route add blackhole 2001:db8:1::/64 proto 80",
+    "route add local default dev lo table 2004 proto kernel",
+    "rule add pref 9 fwmark 0x200/0xf00 lookup 2004",
+    "rule add pref 100 lookup local",
+    "rule del pref 0 lookup local",
   ]);
+  net.ip(node, "-6 rule add pref 100 lookup local");
+  for (const path of ["/sys/fs/bpf/cilium/devices/eth0/link", "/sys/fs/bpf/tc/globals/cilium_lxc"]) put(path);
   for (const path of [...footprint.files, "/run/flannel/subnet.env", "/run/flannel/deep/er/file"]) put(path);
   for (const path of ["/var/lib/cni/networks/cbr0/10.244.1.2", "/var/lib/cni/results/cbr0-1-eth0"]) put(path);
   symlinkSync(join(root, "opt/cni/bin"), join(root, "run/flannel/link"));
@@ -190,6 +217,8 @@ function everything(): string[] {
     ["ipset", "save"],
     ["ip", "-4", "route", "show", "table", "all"],
     ["ip", "-6", "route", "show", "table", "all"],
+    ["ip", "-4", "-details", "rule"],
+    ["ip", "-6", "-details", "rule"],
     ["ip", "-br", "link"],
   ];
   const lines = commands.flatMap((argv) =>
@@ -258,6 +287,47 @@ describe("removeFootprint", () => {
       { kind: "directory", name: "/run/flannel" },
     ]);
     expect((await run([{ op: "removeFootprint", footprint }])).result.ok).toBe(true);
+  });
+
+  test("unmounts what an agent mounted, as often as it did, and walks into none of it", async () => {
+    put("/run/cilium/cgroupv2/x");
+    const twice = "mount -t tmpfs none PLACE; touch PLACE/kept; ".repeat(2);
+    const mounts = twice.replaceAll("PLACE", join(root, "run/cilium/cgroupv2")).replace(/; $/, "");
+    const whole = { ...footprint, directories: ["/var/run/cilium"] };
+    const { result } = await runner(
+      node,
+      root,
+      [
+        { op: "scanFootprint", footprint: whole },
+        { op: "removeFootprint", footprint: whole },
+        { op: "scanFootprint", footprint: whole },
+      ],
+      { mounts },
+    );
+    expect(result).toMatchObject({
+      ok: true,
+      leftovers: [
+        { kind: "mount", name: "/run/cilium/cgroupv2" },
+        { kind: "mount", name: "/run/cilium/cgroupv2" },
+        { kind: "directory", name: "/var/run/cilium" },
+      ],
+      changes: [
+        "removed mount /run/cilium/cgroupv2",
+        "removed mount /run/cilium/cgroupv2",
+        "removed directory /var/run/cilium",
+      ],
+    });
+    expect(existsSync(join(root, "run/cilium"))).toBe(false);
+  });
+
+  test("a single file that is a link is refused, and what it leads to stays", async () => {
+    put("/etc/sysctl.d/99-zzz-mine.conf");
+    const link = join(root, "etc/sysctl.d/99-zzz-override_cilium.conf");
+    symlinkSync(join(root, "etc/sysctl.d/99-zzz-mine.conf"), link);
+    const { result } = await run([{ op: "removeFile", path: "/etc/sysctl.d/99-zzz-override_cilium.conf" }]);
+    expect(result.error?.message).toBe("/etc/sysctl.d/99-zzz-override_cilium.conf is not a regular file");
+    expect(existsSync(join(root, "etc/sysctl.d/99-zzz-mine.conf"))).toBe(true);
+    rmSync(link);
   });
 
   test("empties a directory that is a mount point, and refuses one that holds a mount point of somebody else", async () => {

@@ -1,11 +1,14 @@
 import type { Footprint, Leftover } from "../../networks/host-ops.ts";
+import { deleteBpfFilters, findBpfFilters } from "./bpf-filters.ts";
 import { matches } from "./checks.ts";
 import type { HostDeps } from "./deps.ts";
 import { hasDirectory, listDirectory, removeDirectory, removeFile, statEntry } from "./files.ts";
 import { destroyIpsets, findIpsets } from "./ipsets.ts";
 import { findChains, removeChains } from "./iptables.ts";
 import { deleteLink, readLinks } from "./links.ts";
+import { findMounts, unmount } from "./mounts.ts";
 import { deleteNftTables, findNftTables } from "./nft.ts";
+import { deletePolicyRules, findPolicyRules } from "./policy-rules.ts";
 import { deleteRoutes, findRoutes } from "./routes.ts";
 import { deleteTunnelRoutes, findTunnelRoutes } from "./tunnel-routes.ts";
 
@@ -15,7 +18,7 @@ interface Trace {
   remove(deps: HostDeps, footprint: Footprint): Promise<Leftover[]>;
 }
 
-/** In the order of removal: rules before the sets they use, links before files. */
+/** In the order of removal: rules before the sets they use, links before files, mounts before the directories they are in. */
 const traces: readonly Trace[] = [
   { find: findChains, remove: removeChains },
   {
@@ -34,7 +37,12 @@ const traces: readonly Trace[] = [
     find: async (deps, { tunnelRoutes }) => named("route", await findTunnelRoutes(deps, tunnelRoutes)),
     remove: async (deps, { tunnelRoutes }) => named("route", await deleteTunnelRoutes(deps, tunnelRoutes)),
   },
+  { find: findPolicyRules, remove: deletePolicyRules },
   { find: findLinks, remove: removeLinks },
+  {
+    find: async (deps, { bpfFilters }) => named("BPF filter", await findBpfFilters(deps, bpfFilters)),
+    remove: async (deps, { bpfFilters }) => named("BPF filter", await deleteBpfFilters(deps, bpfFilters)),
+  },
   {
     find: async (deps, footprint) => named("file", await presentFiles(deps, footprint)),
     remove: async (deps, footprint) => {
@@ -42,6 +50,10 @@ const traces: readonly Trace[] = [
       for (const path of present) await removeFile(deps, path);
       return named("file", present);
     },
+  },
+  {
+    find: async (deps, { mounts }) => named("mount", await findMounts(deps, mounts)),
+    remove: async (deps, { mounts }) => named("mount", await unmount(deps, mounts)),
   },
   {
     find: async (deps, footprint) => named("directory", await presentDirectories(deps, footprint)),

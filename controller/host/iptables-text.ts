@@ -3,7 +3,7 @@ import { matches } from "./checks.ts";
 
 /** Reading what iptables-save prints, and the plan of what of it goes. Pure. */
 
-interface SavedRule {
+export interface SavedRule {
   chain: string;
   /** As printed, "-A CHAIN ...". */
   line: string;
@@ -96,6 +96,11 @@ function parseRule(line: string): SavedRule {
     return index === -1 ? undefined : words[index + 1]?.text;
   };
   return { chain: words[1]?.text ?? "", line, target: after("-j", "-g"), comment: after("--comment") };
+}
+
+/** Words of a rule without their quotes. */
+export function wordsOf(line: string): string[] {
+  return splitWords(line).map(({ text }) => text);
 }
 
 interface Word {

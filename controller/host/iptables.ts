@@ -6,7 +6,7 @@ import { parseSaved, planRemoval, type SavedTables } from "./iptables-text.ts";
 import { nftChains } from "./nft.ts";
 
 /** One of the four packet filters iptables rules can be in. A node may have rules in all of them at a time. */
-interface Backend {
+export interface Backend {
   name: string;
   /** Family of its tables as nft sees them; legacy tables are not seen by nft. */
   nftFamily?: "ip" | "ip6";
@@ -14,7 +14,7 @@ interface Backend {
   tablesFile?: string;
 }
 
-const backends: readonly Backend[] = [
+export const backends: readonly Backend[] = [
   { name: "iptables-nft", nftFamily: "ip" },
   { name: "ip6tables-nft", nftFamily: "ip6" },
   { name: "iptables-legacy", tablesFile: "/proc/net/ip_tables_names" },
@@ -22,8 +22,8 @@ const backends: readonly Backend[] = [
 ];
 /** Seconds to wait for a program that holds the lock of the legacy tables. */
 const lockSeconds = "10";
-/** How often a removal is planned anew because another program changed the table between reading and writing. */
-const maxAttempts = 3;
+/** How often a change is planned anew because another program changed the table between reading and writing. */
+export const maxAttempts = 3;
 
 export interface BackendContent {
   backend: string;
@@ -55,7 +55,6 @@ export async function removeChains(deps: HostDeps, footprint: Footprint): Promis
 }
 
 async function removeFrom(deps: HostDeps, backend: Backend, footprint: Footprint): Promise<Leftover[]> {
-  const restore = [`${backend.name}-restore`, "-w", lockSeconds, "--noflush"];
   let removed: Leftover[] | undefined;
   for (let attempt = 1; ; attempt++) {
     const { tables } = await save(deps, backend);
@@ -63,10 +62,17 @@ async function removeFrom(deps: HostDeps, backend: Backend, footprint: Footprint
     removed ??= plans.flatMap((plan) => plan.found);
     const lines = plans.flatMap((plan) => plan.lines);
     if (lines.length === 0) return removed;
-    const finished = await deps.run(restore, `${lines.join("\n")}\n`);
-    if (finished.code === 0) return removed;
-    if (attempt === maxAttempts) throw new HostError(`${restore[0]}: ${lastWords(finished)}`);
+    const objection = await restore(deps, backend, lines);
+    if (objection === undefined) return removed;
+    if (attempt === maxAttempts) throw new HostError(objection);
   }
+}
+
+/** Changes tables, each in one transaction, and leaves everything else in them alone. What went wrong, or undefined. */
+export async function restore(deps: HostDeps, backend: Backend, lines: readonly string[]): Promise<string | undefined> {
+  const argv = [`${backend.name}-restore`, "-w", lockSeconds, "--noflush"];
+  const finished = await deps.run(argv, `${lines.join("\n")}\n`);
+  return finished.code === 0 ? undefined : `${argv[0]}: ${lastWords(finished)}`;
 }
 
 const readings = 10;
@@ -87,7 +93,8 @@ async function saveText(deps: HostDeps, argv: readonly string[]): Promise<string
   }
 }
 
-async function save(deps: HostDeps, backend: Backend): Promise<SavedTables> {
+/** What a packet filter holds. Makes no legacy table that is not there. */
+export async function save(deps: HostDeps, backend: Backend): Promise<SavedTables> {
   if (backend.tablesFile === undefined) return parseSaved(await saveText(deps, [`${backend.name}-save`]));
   const names = (await existingTables(backend.tablesFile)).sort();
   const texts = await Promise.all(names.map((name) => saveText(deps, [`${backend.name}-save`, "-t", name])));

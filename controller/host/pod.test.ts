@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { ContainerState, Pod } from "../../kube/objects.ts";
+import { footprintOf } from "../../networks/footprints.ts";
 import type { HostResult } from "../../networks/host-ops.ts";
 import { hostTaskPod, parseHostResult } from "./pod.ts";
 import { renderResult } from "./result.ts";
@@ -43,6 +44,16 @@ describe("hostTaskPod", () => {
     expect(spec.containers[0]?.args).toEqual(["host-task", "--root", "/host", "--ops", JSON.stringify(task.ops)]);
     expect(spec.containers[0]).not.toHaveProperty("resources");
     expect(spec.containers[0]).not.toHaveProperty("command");
+  });
+
+  test("shares its mounts with the node only where it unmounts something there", () => {
+    const footprint = footprintOf("x", { files: ["/opt/cni/bin/x"] });
+    const propagation = (mounts: string[]) =>
+      hostTaskPod({ ...task, ops: [{ op: "removeFootprint", footprint: { ...footprint, mounts } }] }).spec.containers[0]
+        ?.volumeMounts;
+
+    expect(propagation(["/run/cilium/cgroupv2"])).toMatchObject([{ mountPropagation: "Bidirectional" }]);
+    expect(propagation([])).toMatchObject([{ mountPropagation: "HostToContainer" }]);
   });
 
   test("has the pull policy it is given", () => {

@@ -27,6 +27,12 @@ export interface HostTask {
  */
 const hostRoot = "/host";
 
+/** What is unmounted in a pod stays mounted on the node, unless both see the other's mounts: only where a task needs that. */
+function propagationFor(ops: readonly HostOp[]): "Bidirectional" | "HostToContainer" {
+  const unmounts = ops.some((op) => op.op === "removeFootprint" && op.footprint.mounts.length > 0);
+  return unmounts ? "Bidirectional" : "HostToContainer";
+}
+
 /**
  * The pod of a host task: on its node without the scheduler, through every taint, with the node's network and processes and
  * without an API token. It asks for no resources, so that a full node neither refuses it nor evicts a pod for it.
@@ -63,7 +69,7 @@ export function hostTaskPod(task: HostTask): Pod {
           args,
           securityContext: { privileged: true, runAsUser: 0 },
           terminationMessagePolicy: "FallbackToLogsOnError",
-          volumeMounts: [{ name: "host", mountPath: hostRoot, mountPropagation: "HostToContainer" }],
+          volumeMounts: [{ name: "host", mountPath: hostRoot, mountPropagation: propagationFor(task.ops) }],
         },
       ],
       volumes: [{ name: "host", hostPath: { path: "/" } }],

@@ -1,5 +1,6 @@
 import type { HostOp, HostResult, Leftover } from "../../networks/host-ops.ts";
 import { type HostDeps, HostError, stoppedText } from "./deps.ts";
+import { exempt } from "./exempt.ts";
 import { removeFile, writeText } from "./files.ts";
 import { removeFootprint, scanFootprint } from "./footprint.ts";
 import { inspect } from "./inspect.ts";
@@ -52,6 +53,9 @@ const performers: { [K in HostOp["op"]]: Perform<K> } = {
     ),
   awaitVxlan: (op, deps) => awaitVxlan(deps, op.name, op.marks, op.timeoutSeconds),
   awaitRoutes: (op, deps) => awaitRoutes(deps, op.device, op.destinations, op.timeoutSeconds),
+  exempt: async (op, deps, { changes }) => {
+    changes.push(...(await exempt(deps, op.ways)));
+  },
   removeFootprint: async (op, deps, { changes }) => {
     const removed = await removeFootprint(deps, op.footprint);
     changes.push(...removed.map(({ kind, name }) => `removed ${kind} ${name}`));

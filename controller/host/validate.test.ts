@@ -14,9 +14,15 @@ const footprint: Footprint = {
   ipsets: ["cali40*"],
   routeProtocols: [12, 80],
   tunnelRoutes: [{ within: "10.244.0.0/16", prefix: 26 }],
-  files: ["/etc/cni/net.d/10-flannel.conflist"],
-  directories: ["/run/flannel", "/var/lib/cni/networks/cbr0"],
-  filePrefixes: [{ dir: "/var/lib/cni/results", prefix: "cbr0-" }],
+  policyRules: [{ preference: 100, table: 255 }],
+  bpfFilters: ["cil_*"],
+  files: ["/etc/cni/net.d/10-flannel.conflist", "/etc/sysctl.d/99-zzz-override_cilium.conf"],
+  mounts: ["/run/cilium/cgroupv2"],
+  directories: ["/run/flannel", "/var/lib/cni/networks/cbr0", "/sys/fs/bpf/cilium"],
+  filePrefixes: [
+    { dir: "/var/lib/cni/results", prefix: "cbr0-" },
+    { dir: "/sys/fs/bpf/tc/globals", prefix: "cilium_" },
+  ],
 };
 const marks = { vni: 1, port: 8472, mac: "02:00:00:00:00:01" };
 
@@ -31,12 +37,15 @@ const good: HostOp[] = [
   { op: "awaitFile", path: "/run/flannel/subnet.env", timeoutSeconds: 60, maxAgeSeconds: 0 },
   { op: "awaitVxlan", name: "vxlan.calico", marks: { vni: 1, port: 8472 }, timeoutSeconds: 60 },
   { op: "awaitRoutes", device: "flannel.1", destinations: ["10.244.1.0/24"], timeoutSeconds: 60 },
+  { op: "exempt", ways: [{ from: "10.244.0.0/16", to: "10.245.0.0/16" }] },
+  { op: "exempt", ways: [{ from: "fd01::/56", to: "fd02::/56" }] },
   { op: "removeFootprint", footprint },
   { op: "scanFootprint", footprint },
   { op: "inspect", cniConfDir: "/etc/cni/net.d", cniBinDir: "/opt/cni/bin", subnetEnvPath: "/run/flannel/subnet.env" },
 ];
 
 const write = (path: unknown) => [{ op: "writeFile", path, content: "", mode: 0o644 }];
+const exempt = (from: unknown, to: unknown) => [{ op: "exempt", ways: [{ from, to }] }];
 const remove = (change: Record<string, unknown>) => [{ op: "removeFootprint", footprint: { ...footprint, ...change } }];
 
 test("every operation of the closed set is taken as it is", () => {
@@ -90,6 +99,21 @@ describe("the whole list is refused for", () => {
       "start of a file name",
     ],
     ["a file elsewhere", remove({ files: ["/etc/shadow"] }), "/etc/shadow is outside"],
+    ["a file beside one that may go", remove({ files: ["/etc/sysctl.d/99-sysctl.conf"] }), "is outside"],
+    ["writing where things may only go", write("/run/cilium/x"), "/run/cilium/x is outside"],
+    ["writing a file that may only go", write("/etc/sysctl.d/99-zzz-override_cilium.conf"), "is outside"],
+    ["all pinned maps", remove({ directories: ["/sys/fs/bpf/tc/globals"] }), "is shared with other networks"],
+    ["the BPF file system", remove({ directories: ["/sys/fs/bpf"] }), "/sys/fs/bpf is outside"],
+    ["unmounting elsewhere", remove({ mounts: ["/sys/fs/cgroup"] }), "/sys/fs/cgroup is outside"],
+    ["unmounting a folder that may go", remove({ mounts: ["/run/cilium"] }), "/run/cilium is a directory"],
+    ["the kernel's own rule", remove({ policyRules: [{ preference: 0, table: 255 }] }), "preference: 0 is not"],
+    ["the table main", remove({ policyRules: [{ preference: 9, table: 254 }] }), "254 is a table of the node's own"],
+    ["every filter", remove({ bpfFilters: ["*"] }), 'bpfFilters: "*" is not a name or a prefix'],
+    ["no way", [{ op: "exempt", ways: [] }], "ways: is not a list of 1 to 32 entries"],
+    ["half a way", exempt("10.244.0.0/16", undefined), "field to is missing"],
+    ["a way from an address", exempt("10.244.0.1", "10.245.0.0/16"), '"10.244.0.1" is not a range'],
+    ["a way from an option", exempt("10.244.0.0/16 -j DROP", "10.245.0.0/16"), "is not a range"],
+    ["a way between families", exempt("10.244.0.0/16", "fd02::/56"), "are of different address families"],
   ])("%s", (_, input, problem) => {
     expect(readOps(input)).toEqual({ problem: expect.stringContaining(problem) });
   });

@@ -1,4 +1,5 @@
-import type { Footprint, HostOp, VxlanMarks } from "../../networks/host-ops.ts";
+import { parseCidr } from "../../networks/cidr.ts";
+import type { Exemption, Footprint, HostOp, VxlanMarks } from "../../networks/host-ops.ts";
 import {
   type Check,
   type Field,
@@ -20,6 +21,7 @@ import { type PathUse, pathProblem } from "./paths.ts";
 const maxOps = 64;
 const maxContentBytes = 64 * 1024;
 const maxRoutes = 64;
+const maxWays = 32;
 
 const builtInChains = ["PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"];
 const foreign = {
@@ -27,6 +29,7 @@ const foreign = {
   ipset: { names: [], prefixes: ["KUBE-"] },
   link: { names: ["lo"], prefixes: ["eth", "bond", "docker", "kube-"] },
   comment: { names: [], prefixes: ["kubernetes"] },
+  bpfFilter: { names: [], prefixes: [] },
 };
 /** Every printable ASCII character but the asterisk. */
 const printable = "\\x20-\\x29\\x2b-\\x7e";
@@ -62,6 +65,20 @@ const nftTable: Check = (value) => {
 const protocol: Check = (value) =>
   integer(0, 255)(value) ??
   (foreignProtocols.includes(Number(value)) ? `${show(value)} is a protocol of the node's own routes` : undefined);
+/** Every table but those the kernel itself fills; the table local is one an agent may have moved the way to. */
+const routingTable: Check = (value) =>
+  integer(1, 0xff_ff_ff_ff)(value) ??
+  ([253, 254].includes(Number(value)) ? `${show(value)} is a table of the node's own routes` : undefined);
+const cidr: Check = (value) =>
+  typeof value === "string" && parseCidr(value) !== undefined ? undefined : `${show(value)} is not a range`;
+const way: Check = (value) => {
+  const malformed = object<Exemption>({ from: required(cidr), to: required(cidr) })(value);
+  if (malformed !== undefined) return malformed;
+  const { from, to } = value as Exemption;
+  return parseCidr(from)?.family === parseCidr(to)?.family
+    ? undefined
+    : `${from} and ${to} are of different address families`;
+};
 const content: Check = (value) =>
   typeof value === "string" && Buffer.byteLength(value) <= maxContentBytes
     ? undefined
@@ -91,7 +108,18 @@ const footprint = object<Footprint>({
       }),
     ),
   ),
-  files: required(listOf(path("file"))),
+  policyRules: required(
+    listOf(
+      object<Footprint["policyRules"][number]>({
+        // 0, 32766 and 32767 are the kernel's.
+        preference: required(integer(1, 32_765)),
+        table: required(routingTable),
+      }),
+    ),
+  ),
+  bpfFilters: required(listOf(pattern("A-Za-z0-9_.\\-", 64, foreign.bpfFilter))),
+  files: required(listOf(path("removableFile"))),
+  mounts: required(listOf(path("mount"))),
   directories: required(listOf(path("removableDirectory"))),
   filePrefixes: required(
     listOf(
@@ -107,7 +135,7 @@ const footprint = object<Footprint>({
 const shapes: { [K in HostOp["op"]]: Shape<Omit<Extract<HostOp, { op: K }>, "op">> } = {
   awaitProcessGone: { names: required(listOf(processName, 32, 1)), timeoutSeconds: required(seconds) },
   writeFile: { path: required(path("file")), content: required(content), mode: required(integer(0, 0o777)) },
-  removeFile: { path: required(path("file")) },
+  removeFile: { path: required(path("removableFile")) },
   renameVxlan: { from: required(linkName), to: required(linkName), marks: required(marks) },
   deleteLink: { name: required(linkName), kind: required(linkKind) },
   deleteRoutes: { protocol: required(protocol), blackholeOnly: required(oneOf(true, false)) },
@@ -127,6 +155,7 @@ const shapes: { [K in HostOp["op"]]: Shape<Omit<Extract<HostOp, { op: K }>, "op"
     destinations: required(listOf(text(/^[0-9a-fA-F.:]{2,45}\/[0-9]{1,3}$/, "a range"), maxRoutes, 1)),
     timeoutSeconds: required(seconds),
   },
+  exempt: { ways: required(listOf(way, maxWays, 1)) },
   removeFootprint: { footprint: required(footprint) },
   scanFootprint: { footprint: required(footprint) },
   inspect: {

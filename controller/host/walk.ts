@@ -1,7 +1,7 @@
 import { constants, type FileHandle, open, readlink } from "node:fs/promises";
 import { join, normalize } from "node:path";
 import { HostError } from "./deps.ts";
-import { rootOf } from "./paths.ts";
+import { isSingleFile, rootOf } from "./paths.ts";
 
 /**
  * Ways into the node's file system. Below an allowed directory no symbolic link is followed: each directory on the way is
@@ -20,19 +20,21 @@ export async function inParent<T>(
   path: string,
   act: (parent: FileHandle, name: string) => Promise<T>,
 ): Promise<T | undefined> {
-  const cut = path.lastIndexOf("/");
-  // An allowed root has its parent outside: the parent is the node's own, its links may be followed.
-  const isRoot = rootOf(path) === path;
-  const parent = isRoot
-    ? await openAbsolute(files, dirname(await resolveRoot(files, path)))
-    : await openDirectory(files, path.slice(0, cut));
+  const parent = await openParent(files, path);
   if (parent === undefined) return undefined;
-  const name = isRoot ? (await resolveRoot(files, path)).slice(1).split("/").at(-1) : path.slice(cut + 1);
+  const name = rootOf(path) === path ? await resolveRoot(files, path) : path;
   try {
-    return await act(parent, name ?? "");
+    return await act(parent, name.slice(name.lastIndexOf("/") + 1));
   } finally {
     await parent.close();
   }
+}
+
+async function openParent(files: HostFiles, path: string): Promise<FileHandle | undefined> {
+  // What holds an allowed root or a single file is the node's own: its links may be followed.
+  if (rootOf(path) === path) return openAbsolute(files, dirname(await resolveRoot(files, path)));
+  if (isSingleFile(path)) return openAbsolute(files, await resolveRoot(files, dirname(path)));
+  return openDirectory(files, dirname(path));
 }
 
 /** An allowed directory or one below it; undefined when absent. */

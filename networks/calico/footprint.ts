@@ -1,5 +1,6 @@
 import { formatCidr } from "../cidr.ts";
 import type { OverlayFacts } from "../contract.ts";
+import { footprintOf } from "../footprints.ts";
 import type { Footprint } from "../host-ops.ts";
 import { familiesOf, rangeOf } from "../overlays.ts";
 import { calico, linkName } from "./facts.ts";
@@ -11,8 +12,7 @@ import { blockSizeOf } from "./ranges.ts";
  * /run/calico, which holds mounts (cgroup, bpf) and goes with the next boot but for the parts below.
  */
 export function footprint(facts: { cniConfDir: string; cniBinDir: string; overlay: OverlayFacts }): Footprint {
-  return {
-    network: "calico",
+  return footprintOf("calico", {
     links: [
       ...familiesOf(facts.overlay).map((family) => ({ name: linkName(facts.overlay, family), kind: "vxlan" as const })),
       { name: "cali*", kind: "veth" },
@@ -41,7 +41,7 @@ export function footprint(facts: { cniConfDir: string; cniBinDir: string; overla
       { dir: "/var/lib/cni/results", prefix: `${calico.cniName}-` },
       { dir: "/var/lib/cni/cache/results", prefix: `${calico.cniName}-` },
     ],
-  };
+  });
 }
 
 /** Felix's routes to blocks are on the overlay's device, which stays; another network has one a node, to its whole range. */

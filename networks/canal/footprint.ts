@@ -2,6 +2,7 @@ import { calico, linkName as calicoLink } from "../calico/facts.ts";
 import { footprint as calicoFootprint } from "../calico/footprint.ts";
 import type { OverlayFacts } from "../contract.ts";
 import { flannel, linkName } from "../flannel/facts.ts";
+import { footprintOf } from "../footprints.ts";
 import type { Footprint } from "../host-ops.ts";
 import { canal } from "./facts.ts";
 
@@ -12,8 +13,7 @@ import { canal } from "./facts.ts";
 export function footprint(facts: { cniConfDir: string; cniBinDir: string; overlay: OverlayFacts }): Footprint {
   const shared = calicoFootprint(facts);
   const notCanals = [`${facts.cniConfDir}/${calico.conflist}`, "/run/calico/ipam.lock"];
-  return {
-    network: "canal",
+  return footprintOf("canal", {
     links: [
       { name: linkName(facts.overlay), kind: "vxlan" },
       ...shared.links.filter(({ name }) => name !== calicoLink(facts.overlay)),
@@ -31,5 +31,5 @@ export function footprint(facts: { cniConfDir: string; cniBinDir: string; overla
       ...shared.directories,
     ],
     filePrefixes: shared.filePrefixes,
-  };
+  });
 }

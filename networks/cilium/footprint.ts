@@ -1,17 +1,15 @@
-import type { OverlayFacts } from "../contract.ts";
+import type { FootprintFacts } from "../contract.ts";
 import { footprintOf } from "../footprints.ts";
 import type { Footprint } from "../host-ops.ts";
 import { cilium } from "./facts.ts";
 
-interface Facts {
-  cniConfDir: string;
-  cniBinDir: string;
-  overlay: OverlayFacts;
-}
-
-/** What serves the nodes on Cilium, and an agent that runs needs wherever it runs: goes when the last of them has left. */
-export function lingers({ cniBinDir }: Facts): Partial<Footprint> {
-  return {
+/**
+ * All that Cilium (VXLAN tunnel, kube-proxy kept) leaves on a node: agents remove nothing when they end but the link of their own
+ * health checks. Its routes are on its links and go with them. Not named: the plugin loopback, which is everybody's, and settings
+ * of the kernel (README.md).
+ */
+export function footprint({ cniConfDir, cniBinDir }: FootprintFacts): Footprint {
+  return footprintOf("cilium", {
     links: [
       { name: cilium.link, kind: "vxlan" },
       { name: "cilium_host", kind: "veth" },
@@ -21,26 +19,20 @@ export function lingers({ cniBinDir }: Facts): Partial<Footprint> {
     chains: ["CILIUM_*", "OLD_CILIUM_*"],
     comments: ["cilium-feeder:*", "cilium:*"],
     ipsets: ["cilium_node_set_v*"],
-    files: [`${cniBinDir}/cilium-cni`, "/etc/sysctl.d/99-zzz-override_cilium.conf"],
-    // Pins hold the BPF maps and, since 1.16, the programs on the node's own links: without them both are gone.
+    policyRules: [
+      { preference: 9, table: 2004 },
+      { preference: 10, table: 2005 },
+      { preference: 100, table: 255 },
+    ],
+    // Programs on links the node had before: by their name where they are filters, by their pin where the kernel knows tcx.
+    bpfFilters: ["cil_*"],
+    files: [`${cniConfDir}/${cilium.conflist}`, `${cniBinDir}/cilium-cni`, "/etc/sysctl.d/99-zzz-override_cilium.conf"],
+    mounts: ["/run/cilium/cgroupv2"],
     directories: ["/sys/fs/bpf/cilium", "/var/run/cilium"],
-    filePrefixes: [{ dir: "/sys/fs/bpf/tc/globals", prefix: "cilium_" }],
-  };
-}
-
-/**
- * All that Cilium (VXLAN tunnel, kube-proxy kept) leaves on a node: agents remove nothing when they end. Its routes are on its
- * links and go with them. Not named: the plugin loopback, which is everybody's.
- */
-export function footprint(facts: Facts): Footprint {
-  const agents = footprintOf("cilium", lingers(facts));
-  return {
-    ...agents,
-    files: [`${facts.cniConfDir}/${cilium.conflist}`, ...agents.files],
     filePrefixes: [
       { dir: "/var/lib/cni/results", prefix: "cilium-" },
       { dir: "/var/lib/cni/cache/results", prefix: "cilium-" },
-      ...agents.filePrefixes,
+      { dir: "/sys/fs/bpf/tc/globals", prefix: "cilium_" },
     ],
-  };
+  });
 }

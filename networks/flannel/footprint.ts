@@ -1,5 +1,6 @@
 import { formatCidr } from "../cidr.ts";
 import type { FootprintFacts } from "../contract.ts";
+import { footprintOf } from "../footprints.ts";
 import type { Footprint } from "../host-ops.ts";
 import { familiesOf, rangeOf } from "../overlays.ts";
 import { flannel, linkName, routesDirectly } from "./facts.ts";
@@ -10,8 +11,7 @@ import { flannel, linkName, routesDirectly } from "./facts.ts";
  * (bridge, host-local, portmap) are not its own and stay.
  */
 export function footprint(facts: FootprintFacts): Footprint {
-  return {
-    network: "flannel",
+  return footprintOf("flannel", {
     links: [
       ...familiesOf(facts.overlay).map((family) => ({ name: linkName(facts.overlay, family), kind: "vxlan" as const })),
       { name: flannel.bridge, kind: "bridge" },
@@ -32,7 +32,7 @@ export function footprint(facts: FootprintFacts): Footprint {
       { dir: "/var/lib/cni/results", prefix: `${flannel.cniName}-` },
       { dir: "/var/lib/cni/cache/results", prefix: `${flannel.cniName}-` },
     ],
-  };
+  });
 }
 
 /** With DirectRouting, its routes to other nodes' podCIDRs over the node's own link, to nodes still on flannel. */

@@ -8,6 +8,8 @@ import { ScriptError } from "../project.ts";
 const tools = [
   { name: "ip", debian: "iproute2" },
   { name: "bridge", debian: "iproute2" },
+  { name: "tc", debian: "iproute2" },
+  { name: "umount", debian: "mount" },
   { name: "xtables-nft-multi", debian: "iptables" },
   { name: "xtables-legacy-multi", debian: "iptables" },
   { name: "nft", debian: "nftables" },
