@@ -1,8 +1,16 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { contains, formatCidr, overlaps, parseCidr } from "./cidr.ts";
-import { checkSecondRange, proposeRange, type TakenRange, takenRanges } from "./dual-overlay-ranges.ts";
-import { planOfRecording } from "./testing.ts";
+import {
+  checkSecondRange,
+  checkShares,
+  proposeRange,
+  rangesOfCluster,
+  type TakenRange,
+  takenRanges,
+} from "./dual-overlay-ranges.ts";
+import { snapshotOf } from "./snapshot.ts";
+import { hostFacts, planOfRecording } from "./testing.ts";
 
 const taken = (...cidrs: string[]): TakenRange[] => cidrs.map((cidr) => ({ cidr, from: `place of ${cidr}` }));
 const parsed = (text: string) => {
@@ -108,12 +116,9 @@ describe("networks/dual-overlay-ranges: check", () => {
   });
 
   it("names both ranges and where each comes from, and not once more each range inside one that is named", () => {
-    expect(check("10.244.128.0/17")).toEqual([
-      `10.244.128.0/17 (--cidr) overlaps with 10.244.0.0/16 (${all[0]?.from})`,
-    ]);
+    expect(check("10.244.128.0/17")).toEqual([`10.244.128.0/17 overlaps with 10.244.0.0/16 (${all[0]?.from})`]);
     expect(check("10.0.0.0/8")).toEqual([
-      `10.0.0.0/8 (--cidr) overlaps with 10.244.0.0/16 (${all[0]?.from})`,
-      "10.0.0.0/8 (--cidr) overlaps with 10.96.0.0/12 (servicecidr kubernetes)",
+      `10.0.0.0/8 overlaps with 10.244.0.0/16 (${all[0]?.from}), 10.96.0.0/12 (servicecidr kubernetes)`,
     ]);
   });
 
@@ -121,7 +126,7 @@ describe("networks/dual-overlay-ranges: check", () => {
     const used = taken("10.1.2.0/24", "10.1.0.0/16", "10.1.3.4/32", "10.1.0.0/16");
 
     expect(checkSecondRange("10.1.0.0/16", "--cidr", used, small).map(({ what }) => what)).toEqual([
-      "10.1.0.0/16 (--cidr) overlaps with 10.1.0.0/16 (place of 10.1.0.0/16)",
+      "10.1.0.0/16 overlaps with 10.1.0.0/16 (place of 10.1.0.0/16)",
     ]);
   });
 
@@ -129,7 +134,15 @@ describe("networks/dual-overlay-ranges: check", () => {
     const address = nodes[0]?.internalIPs[0] ?? "";
     const range = formatCidr(parsed(`${address}/16`));
 
-    expect(check(range)[0]).toMatch(new RegExp(`overlaps with ${address}/32 \\(node n\\d, InternalIP\\)$`));
+    expect(check(range)[0]).toContain(` overlaps with ${address}/32 (node n1, InternalIP), `);
+  });
+
+  it("names a few of many in its one line", () => {
+    const used = taken("10.1.0.1/32", "10.1.0.2/32", "10.1.0.3/32", "10.1.0.4/32", "10.1.0.5/32");
+
+    expect(checkSecondRange("10.1.0.0/16", "--cidr", used, small).map(({ what }) => what)).toEqual([
+      "10.1.0.0/16 overlaps with 10.1.0.1/32 (place of 10.1.0.1/32), 10.1.0.2/32 (place of 10.1.0.2/32), 10.1.0.3/32 (place of 10.1.0.3/32) and 2 more",
+    ]);
   });
 
   it("proposes a free one as the cure", () => {
@@ -144,14 +157,83 @@ describe("networks/dual-overlay-ranges: check", () => {
       checkSecondRange(cidr, "--cidr", [], { nodes: 5, subnetLen: 24 }).map(({ what }) => what);
 
     expect(room("10.245.0.0/21")).toEqual([]);
-    expect(room("10.245.0.0/22")).toEqual(["10.245.0.0/22 (--cidr) has no room for 5 nodes with a /24 each"]);
+    expect(room("10.245.0.0/22")).toEqual(["10.245.0.0/22 has no room for 5 nodes with a /24 each"]);
+  });
+
+  it("holds no more ranges for nodes than can be counted", () => {
+    const size = (cidr: string) =>
+      checkSecondRange(cidr, "--cidr", [], { nodes: 5, subnetLen: 26 }).map(({ what }) => what);
+
+    expect(size("12.0.0.0/10")).toEqual([]);
+    expect(size("12.0.0.0/9")).toEqual(["12.0.0.0/9 holds more than 65536 ranges for nodes, a /26 each"]);
+  });
+
+  it("warns of nodes that may run more pods than their share has addresses", () => {
+    const node = (name: string, pods: string | undefined) => ({
+      apiVersion: "v1",
+      kind: "Node",
+      metadata: { name },
+      status: pods === undefined ? {} : { allocatable: { pods, cpu: "2" } },
+    });
+    const snapshot = snapshotOf({ objects: [node("n1", "110"), node("n2", "250"), node("n3", undefined)] });
+
+    expect(checkShares(snapshot, 24)).toEqual([]);
+    expect(checkShares(snapshot, 25)).toMatchObject([
+      {
+        severity: "warning",
+        where: "node n2",
+        what: "it may run 250 pods, and its share of the target's range, a /25, has addresses for 124",
+      },
+    ]);
+    expect(checkShares(snapshot, 26)).toMatchObject([{ where: "nodes n1, n2" }]);
+  });
+
+  it("knows pools, BGP peers, other addresses of nodes and devices, and not what the migration has made", () => {
+    const crd = (kind: string, name: string, spec: object, labels = {}) => ({
+      apiVersion: "crd.projectcalico.org/v1",
+      kind,
+      metadata: { name, labels },
+      spec,
+    });
+    const node = {
+      apiVersion: "v1",
+      kind: "Node",
+      metadata: { name: "n1" },
+      status: {
+        addresses: [
+          { type: "InternalIP", address: "192.0.2.1" },
+          { type: "ExternalIP", address: "198.51.100.1" },
+          { type: "Hostname", address: "n1" },
+        ],
+      },
+    };
+    const device = { name: "vpn", vni: 9, port: 4789, mac: "", mtu: 1400, external: false, addresses: ["10.9.0.1/24"] };
+    const snapshot = snapshotOf({
+      objects: [
+        crd("IPPool", "old", { cidr: "10.7.0.0/16", disabled: true }),
+        crd("IPPool", "cni-migrate", { cidr: "10.245.0.0/16" }, { "app.kubernetes.io/managed-by": "cni-migrate" }),
+        crd("BGPPeer", "rack", { peerIP: "203.0.113.1:1790" }),
+        crd("BGPPeer", "rack6", { peerIP: "[fd00::1]:1790" }),
+        crd("BGPPeer", "selected", { peerSelector: "all()" }),
+        node,
+      ],
+      hosts: { n1: hostFacts({ vxlans: [device] }) },
+    });
+
+    expect(rangesOfCluster(snapshot)).toEqual([
+      { cidr: "10.7.0.0/16", from: "ippool old, cidr" },
+      { cidr: "203.0.113.1/32", from: "bgppeer rack, peerIP" },
+      { cidr: "fd00::1/128", from: "bgppeer rack6, peerIP" },
+      { cidr: "198.51.100.1/32", from: "node n1, ExternalIP" },
+      { cidr: "10.9.0.1/32", from: "node n1, device vpn" },
+    ]);
   });
 
   it("looks at each family for itself", () => {
     const used = taken("10.244.0.0/16", "fd00:10::/56");
 
     expect(checkSecondRange("10.245.0.0/16,fd00:10::/64", "--cidr", used, small).map(({ what }) => what)).toEqual([
-      "fd00:10::/64 (--cidr) overlaps with fd00:10::/56 (place of fd00:10::/56)",
+      "fd00:10::/64 overlaps with fd00:10::/56 (place of fd00:10::/56)",
     ]);
   });
 });

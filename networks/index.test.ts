@@ -36,8 +36,11 @@ describe("networks", () => {
 
     expect(ready).toEqual([
       ["flannel", "calico", "SharedOverlay"],
+      ["flannel", "cilium", "DualOverlay"],
       ["canal", "calico", "SharedOverlay"],
+      ["canal", "cilium", "DualOverlay"],
       ["calico", "flannel", "SharedOverlay"],
+      ["calico", "cilium", "DualOverlay"],
     ]);
   });
 

@@ -1,7 +1,26 @@
+import { networkLabel } from "../crds/names.ts";
 import { daemonSets } from "../kube/resources.ts";
 import { checkAllNodes } from "./check-nodes.ts";
 import { formatCidr } from "./cidr.ts";
-import type { ClusterSnapshot, Detection, Finding, Network, NetworkFacts, NetworkId, Overrides } from "./contract.ts";
+import type {
+  ClusterSnapshot,
+  Detection,
+  Finding,
+  Network,
+  NetworkFacts,
+  NetworkId,
+  Overrides,
+  PlanNode,
+} from "./contract.ts";
+import {
+  checkFamiliesOf,
+  checkSecondRange,
+  checkShares,
+  rangesOfCluster,
+  type TakenRange,
+  takenRanges,
+  wantedBeside,
+} from "./dual-overlay-ranges.ts";
 import { blocker, sortFindings } from "./findings.ts";
 import { networkById, networks } from "./index.ts";
 import { isWindows, planNodes } from "./nodes.ts";
@@ -17,6 +36,12 @@ interface PreflightInput {
   overrides?: Partial<Record<NetworkId, Overrides>>;
   /** Default: what the pair allows. */
   strategy?: Strategy;
+  /** spec.cidr: the range of a second overlay. Where there is to be one and this is absent, none is looked at. */
+  cidr?: string | undefined;
+  /** Where that was given: "--cidr". Default: "spec.cidr". */
+  cidrFrom?: string;
+  /** What Services use (networks/service-ranges.ts). */
+  services?: readonly TakenRange[];
 }
 
 interface PreflightResult {
@@ -45,9 +70,31 @@ export function preflight(input: PreflightInput): PreflightResult {
       ...checkFamilies(networkById(facts.network), networkById(target), facts),
       ...checkAllNodes(snapshot, nodes),
       ...(strategy === "SharedOverlay" ? networkById(facts.network).checkAsSource(snapshot, facts) : []),
+      ...(strategy === "DualOverlay" ? checkRange(input, facts, nodes) : []),
       ...networkById(target).checkAsTarget(snapshot, facts),
     ]),
   };
+}
+
+/** All that is in use, as far as a snapshot and what Services use can tell. */
+export function rangesInUse(
+  { snapshot, services = [] }: Pick<PreflightInput, "snapshot" | "services">,
+  source: NetworkFacts,
+  nodes: readonly PlanNode[],
+): TakenRange[] {
+  return takenRanges(source, nodes, [...rangesOfCluster(snapshot), ...services]);
+}
+
+function checkRange(input: PreflightInput, source: NetworkFacts, nodes: readonly PlanNode[]): Finding[] {
+  const { cidr, cidrFrom = "spec.cidr" } = input;
+  const wanted = wantedBeside(nodes, source.overlay);
+  const shares = checkShares(input.snapshot, wanted.subnetLen);
+  if (cidr === undefined) return shares;
+  return [
+    ...shares,
+    ...checkFamiliesOf(cidr, cidrFrom, source.overlay),
+    ...checkSecondRange(cidr, cidrFrom, rangesInUse(input, source, nodes), wanted),
+  ];
 }
 
 /** Canal is configured through spec.flannel: the overlay is flannel's. */
@@ -108,7 +155,8 @@ function isHeld(snapshot: ClusterSnapshot, { network, agent }: NetworkFacts): bo
   const own = snapshot
     .list(daemonSets)
     .filter((ds) => agent.namespace === ds.metadata.namespace && agent.daemonSets.includes(ds.metadata.name));
-  return own.every((ds) => heldTo(ds) === network);
+  // One that was let onto all nodes keeps the label of its own.
+  return own.every((ds) => heldTo(ds) === network || ds.metadata.labels?.[networkLabel] === network);
 }
 
 /** IPv6 beside IPv4 is a second overlay, which both sides must know how to hand over. */

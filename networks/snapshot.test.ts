@@ -34,6 +34,7 @@ describe("networks/snapshot", () => {
       "get configmaps kube-flannel/kube-flannel-cfg",
       "list bgpconfigurations",
       "list bgppeers",
+      "list ciliumnodeconfigs",
       "list clusterinformations",
       "list daemonsets",
       "list felixconfigurations",

@@ -54,11 +54,16 @@ export interface ApplyPlan {
   report(applied: Applied): void;
 }
 
+/** How late an object of this kind is sent. */
+export function tierOf(kind: string): number {
+  return order.includes(kind) ? order.indexOf(kind) : order.length;
+}
+
 /** In the order they are to be sent: those of one kind at the same time. */
 export function inTiers(objects: readonly UnknownObject[]): UnknownObject[][] {
   const tiers = new Map<number, UnknownObject[]>();
   for (const object of objects) {
-    const rank = order.includes(object.kind) ? order.indexOf(object.kind) : order.length;
+    const rank = tierOf(object.kind);
     tiers.set(rank, [...(tiers.get(rank) ?? []), object]);
   }
   return [...tiers].sort(([a], [b]) => a - b).map(([, tier]) => tier);

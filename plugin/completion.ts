@@ -1,4 +1,4 @@
-import { type Flags, flagName } from "./flags.ts";
+import { type Flag, type Flags, flagName } from "./flags.ts";
 import { globalFlags } from "./global-flags.ts";
 import type { Verb } from "./verb.ts";
 
@@ -24,8 +24,12 @@ export async function completions(
     return [...shown.filter((v) => v.name.startsWith(last)).map((v) => `${v.name}\t${v.summary}`), noFiles];
   }
   if (last.startsWith("-")) return [...flagLines({ ...verb.flags, ...globalFlags }, last), noFiles];
-  // The value of a flag: a file or a word we do not know.
-  if (takesValue(before.at(-1) ?? "", verb.flags)) return [anything];
+  const flag = flagFor(before.at(-1) ?? "", verb.flags);
+  if (flag !== undefined && flag.kind !== "switch") {
+    const choices = flag.kind === "text" ? (flag.choices ?? []) : [];
+    // The value of a flag: one of a few words, or else a file or a word we do not know.
+    return choices.length === 0 ? [anything] : [...choices.filter((choice) => choice.startsWith(last)), noFiles];
+  }
   if (verb.argument?.name !== "NAME") return [noFiles];
   return [...(await names()).filter((name) => name.startsWith(last)), noFiles];
 }
@@ -37,8 +41,9 @@ function flagLines(flags: Flags, prefix: string): string[] {
     .map(({ name, help }) => `${name}\t${help}`);
 }
 
-function takesValue(word: string, flags: Flags): boolean {
-  return Object.entries({ ...flags, ...globalFlags } as Flags).some(
-    ([key, flag]) => flag.kind !== "switch" && (word === flagName(key) || word === `-${flag.short}`),
-  );
+/** The flag a word is, by its name or its letter. */
+function flagFor(word: string, flags: Flags): Flag | undefined {
+  return Object.entries({ ...flags, ...globalFlags } as Flags).find(
+    ([key, flag]) => word === flagName(key) || word === `-${flag.short}`,
+  )?.[1];
 }

@@ -15,6 +15,8 @@ export interface TextFlag<T> extends FlagBase {
   default: T;
   /** How help writes the default, where it is not the value itself: "5m" for 300. */
   shownDefault?: string;
+  /** What a shell may offer as the value. */
+  choices?: readonly string[];
 }
 
 /** `--name VALUE`, any number of times. */
@@ -46,6 +48,7 @@ type Optional<T> = TextFlag<T | undefined>;
 interface TextSpec<T> extends FlagBase {
   value: string;
   shownDefault?: string;
+  choices?: readonly string[];
   parse(text: string): T;
 }
 

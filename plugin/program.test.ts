@@ -145,6 +145,8 @@ describe("plugin/program", () => {
     expect((await complete("start", "--ba"))[0]).toMatch(/^--batch-size\t/);
     expect(await complete("status", "fl")).toEqual(["flannel-to-calico", ":4"]);
     expect(await complete("start", "-f", "cal")).toEqual([":0"]);
+    expect(await complete("start", "--target", "c")).toEqual(["calico", "cilium", ":4"]);
+    expect(await complete("plan", "--source", "")).toEqual(["calico", "canal", "flannel", ":4"]);
     expect(await complete("install", "")).toEqual([":4"]);
   });
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parseAllDocuments } from "yaml";
 import type { UnknownObject } from "../../kube/types.ts";
-import { backupText, checkBackup, defaultBackup, restorable, writeBackup } from "./backup.ts";
+import { backupText, checkBackup, defaultBackup, restorable, withoutKeys, writeBackup } from "./backup.ts";
 import { exactJson, parseExactJson } from "./exact-json.ts";
 
 describe("plugin/finalize/backup", () => {
@@ -52,6 +52,14 @@ describe("plugin/finalize/backup", () => {
       },
       data: { k: "v" },
     });
+  });
+
+  it("can leave out what is in a Secret, and nothing else", () => {
+    const secret = object("Secret", {}, { type: "Opaque", data: { key: "a2V5" }, stringData: { more: "key" } });
+    const map = object("ConfigMap", {}, { data: { key: "v" } });
+
+    expect(withoutKeys(secret)).toEqual(object("Secret", {}, { type: "Opaque" }));
+    expect(withoutKeys(map)).toEqual(map);
   });
 
   it("puts each object behind those it needs", () => {

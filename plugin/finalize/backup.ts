@@ -27,6 +27,13 @@ export function restorable(objects: readonly UnknownObject[]): UnknownObject[] {
   return inTiers(objects).flatMap((tier) => tier.map((object) => essential(object, gone)));
 }
 
+/** A Secret without what is in it: whoever applied it has it in a file of their own. Any other object as it is. Pure. */
+export function withoutKeys(object: UnknownObject): UnknownObject {
+  if (object.apiVersion !== "v1" || object.kind !== "Secret") return object;
+  const { data: _, stringData: __, ...rest } = object;
+  return rest as UnknownObject;
+}
+
 /** The file's text. `notes` stand at its head. Strings that YAML 1.1, which kubectl reads, would take for others are quoted. */
 export function backupText(
   objects: readonly UnknownObject[],

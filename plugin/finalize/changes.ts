@@ -6,6 +6,7 @@ import { daemonSets } from "../../kube/resources.ts";
 import { mergeDiff } from "../../kube/status.ts";
 import type { KubeObject, ObjectKey, RequestOptions, Resource, UnknownObject } from "../../kube/types.ts";
 import type { AgentRef } from "../../networks/contract.ts";
+import { tierOf } from "../apply.ts";
 import type { Session } from "../session.ts";
 import { type Difference, withDifference } from "./difference.ts";
 import { essence } from "./essence.ts";
@@ -40,11 +41,16 @@ const unheld: Difference = {
   },
 };
 
-/** Pure. To the final form; an agent that no record speaks of is at least no longer held to nodes by label. */
+/**
+ * Pure. To the final form, each object behind those it needs: pods that start again find the settings they are to stay with. An
+ * agent that no record speaks of is at least no longer held to nodes by label.
+ */
 export function finalChanges(record: readonly RecordEntry[], agent: AgentRef): ObjectChange[] {
-  const recorded = record.flatMap(({ final, uid, ...identity }) =>
-    final === undefined ? [] : [{ identity, uid, change: final }],
-  );
+  const recorded = record
+    .flatMap(({ final, uid, ...entry }) =>
+      final === undefined ? [] : [{ identity: named(entry), uid, change: final }],
+    )
+    .sort((a, b) => tierOf(a.identity.kind) - tierOf(b.identity.kind));
   const unknown = agent.daemonSets.filter((name) => !recorded.some(({ identity }) => isAgent(identity, agent, name)));
   return [
     ...recorded,
@@ -58,9 +64,13 @@ export function finalChanges(record: readonly RecordEntry[], agent: AgentRef): O
 
 /** Pure. Back to what it was before `start`. */
 export function earlierForms(record: readonly RecordEntry[]): ObjectChange[] {
-  return record.flatMap(({ before, uid, ...identity }) =>
-    before === undefined ? [] : [{ identity, uid, change: before }],
+  return record.flatMap(({ before, uid, ...entry }) =>
+    before === undefined ? [] : [{ identity: named(entry), uid, change: before }],
   );
+}
+
+function named({ apiVersion, kind, namespace, name }: Identity): Identity {
+  return { apiVersion, kind, ...(namespace === undefined ? {} : { namespace }), name };
 }
 
 function isAgent({ kind, namespace, name }: Identity, agent: AgentRef, daemonSet: string): boolean {
@@ -105,8 +115,9 @@ export async function undoTransient(
   options: RequestOptions & { dryRun?: boolean },
 ): Promise<void> {
   for (const entry of undo.filter(({ transient }) => transient === true).reverse()) {
-    if (entry.action === "Merge") {
-      await patched(session, entry, options, (existing) =>
+    if (entry.action !== "Delete") {
+      const kind = entry.action === "StrategicMerge" ? "strategic" : "merge";
+      await patched(session, entry, { ...options, kind }, (existing) =>
         entry.uid !== undefined && entry.uid !== existing.metadata.uid
           ? undefined
           : (JSON.parse(entry.patch ?? "{}") as Record<string, unknown>),
@@ -128,11 +139,11 @@ export async function undoTransient(
 /** Looks again as often as somebody else is faster: a controller writes the status of a workload that moves every second. */
 const mostLooks = 10;
 
-/** Guarded by what was read. */
+/** Guarded by what was read. `kind`: of the patch; merge when not said. */
 async function patched(
   session: Session,
   identity: Identity,
-  options: RequestOptions & { dryRun?: boolean },
+  options: RequestOptions & { dryRun?: boolean; kind?: "merge" | "strategic" },
   patchFor: (existing: UnknownObject) => Record<string, unknown> | undefined,
 ): Promise<boolean> {
   const target = await targetOf(session, identity, options);

@@ -2,7 +2,7 @@ import type { CniMigration } from "../../crds/index.ts";
 import { isTrue } from "../../kube/conditions.ts";
 import { resolveResource } from "../../kube/discovery.ts";
 import type { CustomResourceDefinition } from "../../kube/objects.ts";
-import { apiVersionOf, customResourceDefinitions, namespaces } from "../../kube/resources.ts";
+import { apiVersionOf, customResourceDefinitions, leases, namespaces } from "../../kube/resources.ts";
 import type { KubeObject, ObjectKey, RequestOptions, Resource, UnknownObject } from "../../kube/types.ts";
 import type { AgentRef, ClusterSnapshot } from "../../networks/contract.ts";
 import { networkById } from "../../networks/index.ts";
@@ -63,6 +63,32 @@ export async function partsOfRecord(
     }),
   );
   return parts.flat().sort((a, b) => rankOf(a) - rankOf(b));
+}
+
+/**
+ * Definitions of groups that only the network that goes has, no older than the records of `start`: programs `start` brought have
+ * made them, as Cilium's operator does. `since`: "2026-11-21T12:00:00Z". Pure.
+ */
+export function definitionsSince(
+  world: ClusterSnapshot,
+  { goes, stays }: Pick<Ending, "goes" | "stays">,
+  since: string | undefined,
+): Wanted[] {
+  if (since === undefined) return [];
+  const [own, others] = [goes, stays].map((id) => networkById(id).belongings([]).crdGroups);
+  const groups = (own ?? []).filter((group) => !others?.includes(group));
+  return world
+    .list<CustomResourceDefinition>(customResourceDefinitions)
+    .filter(({ spec, metadata }) => groups.includes(spec.group) && (metadata.creationTimestamp ?? "") >= since)
+    .map(({ metadata: { name, uid } }) => ({ resource: customResourceDefinitions, key: { name }, uid }));
+}
+
+/** By which replicas of programs of the network agree on one of them: theirs alone, whenever they were made. Pure. */
+export function leasesOf({ goes }: Pick<Ending, "goes">, { namespace }: AgentRef): Wanted[] {
+  return networkById(goes)
+    .belongings([])
+    .objects.filter(({ kind }) => kind === leases.kind)
+    .map(({ name }) => ({ resource: leases, key: { namespace, name } }));
 }
 
 /** It runs pods, which work with other objects to their end. */

@@ -1,12 +1,16 @@
 import { describe, expect, it } from "vitest";
 import type { CniMigration } from "../../crds/index.ts";
 import type { DaemonSet, Node } from "../../kube/objects.ts";
+import type { NetworkId } from "../../networks/contract.ts";
 import { networkById } from "../../networks/index.ts";
+import { snapshotOf } from "../../networks/snapshot.ts";
 import { condition, withStatus } from "../status/fixtures.ts";
 import { finalChanges } from "./changes.ts";
 import { type Ending, endingOf, refuseNodesElsewhere, refuseUnhealthy, unfinalized } from "./choose.ts";
-import { withDifference } from "./difference.ts";
+import { type Difference, withDifference } from "./difference.ts";
+import { definitionsSince } from "./doomed.ts";
 import { nodeKeys, nodePatch } from "./nodes.ts";
+import type { RecordEntry } from "./record.ts";
 import { finalStatus, rollout } from "./run.ts";
 
 const done = withStatus({ conditions: [condition("Succeeded", "True", "Succeeded")] });
@@ -203,6 +207,49 @@ describe("plugin/finalize: the cluster", () => {
     expect(change && withDifference(held, change.change)).toEqual({
       spec: { template: { spec: { nodeSelector: { os: "linux" } } } },
     });
+  });
+
+  it("settings change before the pods that start again with them, wherever the record has them", () => {
+    const change: Difference = { kind: "gone" };
+    const entry = (kind: string, apiVersion: string, name: string): RecordEntry => {
+      return { apiVersion, kind, namespace: "kube-system", name, final: change, created: true };
+    };
+    const record = [
+      entry("Deployment", "apps/v1", "cilium-operator"),
+      entry("DaemonSet", "apps/v1", "calico-node"),
+      entry("ConfigMap", "v1", "cilium-config"),
+    ];
+
+    expect(finalChanges(record, agents.staying).map(({ identity }) => identity)).toEqual([
+      { apiVersion: "v1", kind: "ConfigMap", namespace: "kube-system", name: "cilium-config" },
+      { apiVersion: "apps/v1", kind: "DaemonSet", namespace: "kube-system", name: "calico-node" },
+      { apiVersion: "apps/v1", kind: "Deployment", namespace: "kube-system", name: "cilium-operator" },
+    ]);
+  });
+
+  it("definitions made since go with the network whose groups they are, and with no other", () => {
+    const crd = (plural: string, group: string, creationTimestamp: string) => ({
+      apiVersion: "apiextensions.k8s.io/v1",
+      kind: "CustomResourceDefinition",
+      metadata: { name: `${plural}.${group}`, uid: plural, creationTimestamp },
+      spec: { group },
+    });
+    const world = snapshotOf({
+      objects: [
+        crd("ciliumnodes", "cilium.io", "2026-11-21T12:00:00Z"),
+        crd("ciliumnetworkpolicies", "cilium.io", "2026-11-20T12:00:00Z"),
+        crd("ippools", "crd.projectcalico.org", "2026-11-21T12:00:00Z"),
+      ],
+    });
+    const since = "2026-11-21T12:00:00Z";
+    const found = (goes: NetworkId, stays: NetworkId, from: string | undefined = since) =>
+      definitionsSince(world, { goes, stays }, from).map(({ key, uid }) => `${key.name} ${uid}`);
+
+    expect(found("cilium", "calico")).toEqual(["ciliumnodes.cilium.io ciliumnodes"]);
+    expect(found("calico", "flannel")).toEqual(["ippools.crd.projectcalico.org ippools"]);
+    // Canal has the same definitions, and stays.
+    expect(found("calico", "canal")).toEqual([]);
+    expect(definitionsSince(world, { goes: "cilium", stays: "flannel" }, undefined)).toEqual([]);
   });
 
   it("the last word: the source is removed, and nothing is there to be taken back", () => {

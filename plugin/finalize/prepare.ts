@@ -2,6 +2,7 @@ import type { CniMigration } from "../../crds/index.ts";
 import type { DaemonSet, Node } from "../../kube/objects.ts";
 import { daemonSets, nodes } from "../../kube/resources.ts";
 import type { KubeObject, RequestOptions, Resource } from "../../kube/types.ts";
+import type { AgentRef, ClusterSnapshot } from "../../networks/contract.ts";
 import { networkById } from "../../networks/index.ts";
 import { installReads, samePart } from "../../networks/install-objects.ts";
 import { snapshotOf } from "../../networks/snapshot.ts";
@@ -13,16 +14,19 @@ import { earlierForms, finalChanges, type ObjectChange } from "./changes.ts";
 import { type Ending, endingOf, refuseNodesElsewhere, refuseUnhealthy, unfinalized } from "./choose.ts";
 import {
   type Doomed,
+  definitionsSince,
+  leasesOf,
   lookUp,
   partsOfRecord,
   partsOfSource,
   rankOf,
+  type Wanted,
   withContents,
   withoutUsedNamespaces,
 } from "./doomed.ts";
 import { type NodeKeys, nodeKeys } from "./nodes.ts";
 import { type Progress, readProgress } from "./progress.ts";
-import { readRecord } from "./record.ts";
+import { type RecordEntry, readRecord, recordedSince } from "./record.ts";
 import { getRight, listRight, readRights, writeRights } from "./rights.ts";
 
 /** All that `finalize` will do, looked up and found to be possible. */
@@ -62,7 +66,7 @@ export async function prepare(call: Parameters<typeof courseOf>[0]): Promise<Pre
 
   const detected = migration.status?.detected ?? [];
   const found = ending.reverted
-    ? await partsOfRecord(session, record, options)
+    ? await partsMade(session, ending, { world, record, agent: agents.leaving }, options)
     : partsOfSource(ending, agents, { world, record, detected });
   const wanted = [
     ...progress.wanted,
@@ -75,6 +79,7 @@ export async function prepare(call: Parameters<typeof courseOf>[0]): Promise<Pre
   const { doomed, notes } = await withoutUsedNamespaces(session, await withContents(session, going, options), options);
   const changes = ending.reverted ? earlierForms(record) : finalChanges(record, agents.staying);
   const networks = { stays: networkById(ending.stays), goes: networkById(ending.goes) };
+  if (ending.reverted) notes.push(...rekeyedNotes(record));
   if (ending.reverted && record.length === 0) notes.push(`what start made of ${ending.goes} is not recorded: it stays`);
   const prepared = {
     session,
@@ -90,6 +95,30 @@ export async function prepare(call: Parameters<typeof courseOf>[0]): Promise<Pre
   };
   await refuseWithoutRights(session, io, await writeRights(prepared, io));
   return prepared;
+}
+
+/** What `start` made, and what that made in its turn. Without a record nothing is known to be of ours. */
+async function partsMade(
+  session: Session,
+  ending: Ending,
+  { world, record, agent }: { world: ClusterSnapshot; record: readonly RecordEntry[]; agent: AgentRef },
+  options: RequestOptions,
+): Promise<Wanted[]> {
+  const made = await partsOfRecord(session, record, options);
+  if (made.length === 0) return [];
+  const definitions = definitionsSince(world, ending, await recordedSince(session, options));
+  const theirs = [...leasesOf(ending, agent), ...definitions];
+  return [...made, ...theirs.filter((part) => !made.some((known) => samePart(known, part)))];
+}
+
+/** Secrets `start` gave other data to: nobody has kept what was in them. */
+function rekeyedNotes(record: readonly RecordEntry[]): string[] {
+  return record
+    .filter(({ rekeyed }) => rekeyed === true)
+    .map(
+      ({ namespace, name }) =>
+        `secret ${namespace}/${name} was there before start and got other data from the manifests: it stays as it is`,
+    );
 }
 
 /** What is about to happen, for the question before it. Pure. */

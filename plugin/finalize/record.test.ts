@@ -47,6 +47,26 @@ describe("what start records for finalize", () => {
     if (earlier.before !== undefined) expect(entry?.before).toEqual(earlier.before);
   });
 
+  it("of a Secret which one it is, and nothing of what is in it", () => {
+    const secret = (value: string, uid?: string): UnknownObject => ({
+      apiVersion: "v1",
+      kind: "Secret",
+      metadata: { namespace: "kube-system", name: "ca", ...(uid === undefined ? {} : { uid }) },
+      data: { "ca.key": value },
+    });
+    const identity = { apiVersion: "v1", kind: "Secret", namespace: "kube-system", name: "ca" };
+    const change: Difference = { kind: "value", to: secret("bmV3") };
+    const entryOf = (after: UnknownObject, before?: UnknownObject, earlier: RecordEntry[] = []) =>
+      recordEntries([tried(after, before)], [{ object: after, change }], earlier)[0];
+
+    expect(entryOf(secret("bmV3"))).toEqual({ ...identity, created: true });
+    expect(entryOf(secret("bmV3", "u1"), secret("b2xk", "u1"))).toEqual({ ...identity, uid: "u1", rekeyed: true });
+    expect(entryOf(secret("bmV3", "u1"), secret("bmV3", "u1"))).toEqual({ ...identity, uid: "u1" });
+    // A second start finds its own data there.
+    const known = { ...identity, uid: "u1", rekeyed: true } as const;
+    expect(entryOf(secret("bmV3", "u1"), secret("bmV3", "u1"), [known])).toEqual(known);
+  });
+
   it("final forms and UIDs go with their objects", () => {
     const change: Difference = { kind: "value", to: 1 };
     const entries = recordEntries([tried(role([get]))], [{ object: role([get]), change }], []);

@@ -24,6 +24,8 @@ export interface RecordEntry extends Identity {
   before?: Difference;
   /** From its form during the migration to the one it keeps. */
   final?: Difference;
+  /** A Secret that was there with other data, of which no record is kept: nothing puts it back. */
+  rekeyed?: true;
 }
 
 const key = "record.json.gz";
@@ -71,6 +73,15 @@ export async function readRecord(
   options: RequestOptions,
 ): Promise<RecordEntry[]> {
   return entriesIn(await listRecords(session, migration, options));
+}
+
+/** When the first of all records there are was made: what is older was there before any `start` that is still to be finalized. */
+export async function recordedSince(session: Session, options: RequestOptions): Promise<string | undefined> {
+  const found = await listRecords(session, undefined, options);
+  return found
+    .filter(({ binaryData }) => binaryData?.[key] !== undefined)
+    .flatMap(({ metadata }) => metadata.creationTimestamp ?? [])
+    .sort()[0];
 }
 
 /** Every ConfigMap kept for this migration. */

@@ -11,7 +11,7 @@ import { CliError } from "../errors.ts";
 import { type Io, now } from "../io.ts";
 import { programName } from "../verb.ts";
 import { waitForObject } from "../wait.ts";
-import { backupText, restorable, writeBackup } from "./backup.ts";
+import { backupText, restorable, withoutKeys, writeBackup } from "./backup.ts";
 import { makeChange, type ObjectChange, undoTransient } from "./changes.ts";
 import type { Doomed } from "./doomed.ts";
 import { nodePatch } from "./nodes.ts";
@@ -73,9 +73,10 @@ export function dryRunLines({ doomed, changes }: Pick<Prepared, "doomed" | "chan
   ].join("");
 }
 
-/** What is removed, as kubectl apply takes it back. */
-export function backupObjects({ doomed }: Pick<Prepared, "doomed">): UnknownObject[] {
-  return restorable(doomed.flatMap(({ object, contents }) => [object, ...contents]));
+/** What is removed, as kubectl apply takes it back. What `start` applied comes from a file of the user's: keys are not copied. */
+export function backupObjects({ doomed, ending }: Pick<Prepared, "doomed" | "ending">): UnknownObject[] {
+  const objects = restorable(doomed.flatMap(({ object, contents }) => [object, ...contents]));
+  return ending.reverted ? objects.map(withoutKeys) : objects;
 }
 
 async function backUp(prepared: Prepared, io: Io, path: string, options: RequestOptions): Promise<string[]> {
@@ -86,6 +87,7 @@ async function backUp(prepared: Prepared, io: Io, path: string, options: Request
   const notes = [
     `Removed by ${programName} finalize ${name} at ${now(io).toISOString()}: ${network}.`,
     `kubectl apply -f ${path} brings it back; where custom resources are in it, a second time when their definitions are there.`,
+    ...(ending.reverted ? ["Secrets are here without their data, which the manifests have that start was given."] : []),
     "Its DaemonSets run only on nodes with the label they select. Annotations of nodes are not here: its agent writes them.",
   ];
   await writeBackup(path, backupText(objects, notes));

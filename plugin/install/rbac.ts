@@ -21,6 +21,7 @@ export const engineRules: readonly PolicyRule[] = [
   { apiGroups: ["apps"], resources: ["daemonsets", "replicasets", "statefulsets"], verbs: ["get", "list", "watch"] },
   { apiGroups: ["policy"], resources: ["poddisruptionbudgets"], verbs: ["get", "list", "watch"] },
   { apiGroups: ["networking.k8s.io"], resources: ["networkpolicies"], verbs: ["get", "list"] },
+  { apiGroups: ["networking.k8s.io"], resources: ["servicecidrs"], verbs: ["list"] },
   { apiGroups: [apiGroup], resources: ["cnimigrations"], verbs: ["get", "list", "watch", "patch"] },
   {
     apiGroups: [apiGroup],

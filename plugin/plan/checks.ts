@@ -9,12 +9,19 @@ import { someOf } from "../output.ts";
 import type { MigrationRequest } from "../request/request.ts";
 import { programName } from "../verb.ts";
 
+/** The networks of a migration, and how they live side by side. */
+export interface Pair {
+  source: Network;
+  target: Network;
+  strategy: Strategy | undefined;
+}
+
 /** A finding of this reason needs consent: --accept-policy-changes, or the answer to the question. */
 export const policyReason = "PolicyWouldApply";
 
 /**
  * On a shared overlay the target has the source's range; another one cannot be had while the nodes are registered. `serviceIP`: an
- * address of a Service.
+ * address of a Service. The range of an overlay of its own is looked at by preflight.
  */
 export function checkCidr(
   cidr: string | undefined,
@@ -23,7 +30,7 @@ export function checkCidr(
   serviceIP?: string,
 ): Finding[] {
   const shared = facts.overlay.cidrs.join(",");
-  if (cidr === undefined || (strategy === "SharedOverlay" && cidr === shared)) return [];
+  if (strategy !== "SharedOverlay" || cidr === undefined || cidr === shared) return [];
   const services = parseCidr(`${serviceIP}/${serviceIP?.includes(":") === true ? 128 : 32}`);
   const taken = cidr.split(",").find((text) => {
     const range = parseCidr(text);
@@ -35,10 +42,9 @@ export function checkCidr(
         "CIDRConflict",
         `${taken} holds addresses of Services, such as ${serviceIP} of service default/kubernetes`,
         "spec.cidr",
-        strategy === "SharedOverlay" ? "leave --cidr out" : "choose a range that nothing in the cluster uses",
+        "leave --cidr out",
       ),
     ];
-  if (strategy !== "SharedOverlay") return [];
   return [
     blocker(
       "CIDRConflict",
@@ -54,14 +60,15 @@ export function beginsToEnforce(source: Network, target: Network): boolean {
   return !enforcesPolicies[source.id] && enforcesPolicies[target.id];
 }
 
-/** They may cut connections as soon as they hold. */
-export function checkPolicies(source: Network, target: Network, policies: readonly NetworkPolicy[]): Finding[] {
+/** They may cut connections as soon as they hold: with each node that moves, or all at once when a second overlay is settled. */
+export function checkPolicies({ source, target, strategy }: Pair, policies: readonly NetworkPolicy[]): Finding[] {
   if (policies.length === 0 || !beginsToEnforce(source, target)) return [];
   const names = policies.map(({ metadata }) => `${metadata.namespace}/${metadata.name}`).sort();
+  const from = strategy === "DualOverlay" ? " from finalize on" : "";
   return [
     warning(
       policyReason,
-      `${names.length === 1 ? "1 NetworkPolicy" : `${names.length} NetworkPolicies`} that ${source.displayName} does not enforce will hold under ${target.displayName}: ${someOf(names)}`,
+      `${names.length === 1 ? "1 NetworkPolicy" : `${names.length} NetworkPolicies`} that ${source.displayName} does not enforce will hold under ${target.displayName}${from}: ${someOf(names)}`,
       "networkpolicies",
       `${programName} plan shows what they cut off; start --accept-policy-changes goes on`,
     ),

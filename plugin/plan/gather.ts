@@ -2,57 +2,93 @@ import type { NetworkPolicy, Node, Pod } from "../../kube/objects.ts";
 import { namespaces, networkPolicies, pods, services } from "../../kube/resources.ts";
 import type { RequestOptions } from "../../kube/types.ts";
 import type { ClusterSnapshot, Finding, Network, NetworkFacts, NetworkId, Overrides } from "../../networks/contract.ts";
+import type { TakenRange } from "../../networks/dual-overlay-ranges.ts";
 import { networkById } from "../../networks/index.ts";
 import { type Strategy, strategyOf } from "../../networks/overlays.ts";
 import { preflight } from "../../networks/preflight.ts";
+import { gatherServiceRanges } from "../../networks/service-ranges.ts";
 import { gatherSnapshot } from "../../networks/snapshot.ts";
 import type { Io } from "../io.ts";
 import { namedAgents, overridesOf } from "../request/overrides.ts";
 import type { MigrationRequest } from "../request/request.ts";
 import type { Session } from "../session.ts";
 import { beginsToEnforce, checkCidr, checkPolicies, refuseUnknownNodes } from "./checks.ts";
-import { endingPolicies } from "./ending.ts";
+import { type EndingPolicy, endingFindings, endingPolicies } from "./ending.ts";
 import { readHosts } from "./hosts.ts";
 import { type PolicyImpact, policyImpact } from "./policies/impact.ts";
+import { checkSecond, planSecond, type SecondPlan } from "./second.ts";
+
+/** The network that is left, and how the target lives beside it. */
+interface FoundSource {
+  network: Network;
+  facts: NetworkFacts;
+  strategy: Strategy | undefined;
+  /** Only with two overlays side by side. */
+  second?: SecondPlan;
+}
 
 /** What was found in the cluster for one request. */
 export interface ClusterFacts {
   target: Network;
   /** undefined when there is none, or not one; the findings say why. */
-  source: { network: Network; facts: NetworkFacts; strategy: Strategy | undefined } | undefined;
+  source: FoundSource | undefined;
   findings: Finding[];
   snapshot: ClusterSnapshot;
   nodes: readonly Node[];
   pods: readonly Pod[];
   /** undefined: no policy begins to hold. */
   policies: PolicyImpact | undefined;
+  /** Policies that do not go on to hold. */
+  ending: readonly EndingPolicy[];
+}
+
+/** What is read of the cluster beside the snapshot. */
+interface Read {
+  policies: readonly NetworkPolicy[];
+  /** An address of a Service, where a shared overlay is asked for a range. */
+  serviceIP: string | undefined;
+  /** Where there are two overlays. */
+  services: readonly TakenRange[];
 }
 
 /** Reads the cluster and judges it. Changes nothing. */
 export async function gatherFacts(session: Session, io: Io, request: MigrationRequest): Promise<ClusterFacts> {
+  const { client } = session;
   const options = { signal: io.interrupt };
   const agents = namedAgents(request.spec);
   const [snapshot, podList, policyList] = await Promise.all([
-    gatherSnapshot(session.client, { agents, ...options }),
-    session.client.list(pods, options),
-    session.client.list(networkPolicies, options),
+    gatherSnapshot(client, { agents, ...options }),
+    client.list(pods, options),
+    client.list(networkPolicies, options),
   ]);
-  const serviceIP = request.spec.cidr === undefined ? undefined : await addressOfService(session, options);
   const nodes = snapshot.nodes as readonly Node[];
   refuseUnknownNodes(request, nodes);
-  const first = judge(snapshot, request, policyList.items, serviceIP);
-  const facts = { ...first, target: request.target, nodes, pods: podList.items };
-  if (first.source === undefined) return { ...facts, snapshot, policies: undefined };
-  const { hosts, findings } = await readHosts(session, first.source.facts.agent, facts.nodes, podList.items);
+  const read: Read = { policies: policyList.items, serviceIP: undefined, services: [] };
+  const { source, findings: early } = judge(snapshot, request, read);
+  const facts = { target: request.target, nodes, pods: podList.items };
+  if (source === undefined) return { ...facts, source, findings: early, snapshot, policies: undefined, ending: [] };
+  const isDual = source.strategy === "DualOverlay";
+  const [{ hosts, findings }, serviceIP, services] = await Promise.all([
+    readHosts(session, source.facts.agent, nodes, podList.items),
+    request.spec.cidr === undefined || isDual ? undefined : addressOfService(session, options),
+    isDual ? gatherServiceRanges(client, options) : [],
+  ]);
   const whole: ClusterSnapshot = { ...snapshot, host: (name) => hosts[name] };
-  const second = judge(whole, request, policyList.items, serviceIP);
-  const networks = { source: first.source.network, target: request.target };
-  const ending = await endingPolicies(session.client, networks, policyList.items, options);
-  const begins = policyList.items.length > 0 && beginsToEnforce(first.source.network, request.target);
+  const judged = judge(whole, request, { ...read, serviceIP, services });
+  const pair = { source: source.network, target: request.target, strategy: source.strategy };
+  const ending = await endingPolicies(client, pair, policyList.items, options);
+  const begins = policyList.items.length > 0 && beginsToEnforce(source.network, request.target);
   const policies = begins
-    ? policyImpact(policyList.items, podList.items, (await session.client.list(namespaces, options)).items)
+    ? policyImpact(policyList.items, podList.items, (await client.list(namespaces, options)).items)
     : undefined;
-  return { ...facts, ...second, findings: [...second.findings, ...ending, ...findings], snapshot: whole, policies };
+  return {
+    ...facts,
+    ...judged,
+    findings: [...judged.findings, ...endingFindings(pair, ending), ...findings],
+    snapshot: whole,
+    policies,
+    ending,
+  };
 }
 
 /** Of the API server's own Service, which is in every cluster: it tells where Services have their addresses. */
@@ -65,22 +101,28 @@ async function addressOfService({ client }: Session, options: RequestOptions): P
 function judge(
   snapshot: ClusterSnapshot,
   request: MigrationRequest,
-  policies: readonly NetworkPolicy[],
-  serviceIP: string | undefined,
+  { policies, serviceIP, services }: Read,
 ): Pick<ClusterFacts, "source" | "findings"> {
-  const { target } = request;
+  const { target, manifests } = request;
+  const { cidr } = request.spec;
   const overrides: Partial<Record<NetworkId, Overrides>> = overridesOf(request.spec);
   const named = request.source === undefined ? {} : { source: request.source.id };
-  const { source: facts, findings } = preflight({ snapshot, ...named, target: target.id, overrides });
+  const from = request.cidrFrom === undefined ? {} : { cidrFrom: request.cidrFrom };
+  const asked = { snapshot, ...named, target: target.id, overrides, cidr, ...from, services };
+  const { source: facts, findings } = preflight(asked);
   if (facts === undefined) return { source: undefined, findings };
   const network = networkById(facts.network);
   const strategy = strategyOf(network.id, target.id);
-  const shared = strategy === "SharedOverlay" ? facts : undefined;
-  const fits = request.manifests.length === 0 ? [] : target.checkManifests(request.manifests, shared);
+  const second =
+    strategy === "DualOverlay" ? planSecond(request, { source: facts, target }, { snapshot, services }) : undefined;
   const more = [
-    ...fits,
-    ...checkCidr(request.spec.cidr, facts, strategy, serviceIP),
-    ...checkPolicies(network, target, policies),
+    ...(manifests.length === 0 ? [] : target.checkManifests(manifests, strategy === undefined ? undefined : facts)),
+    ...checkCidr(cidr, facts, strategy, serviceIP),
+    ...(second === undefined ? [] : checkSecond(second)),
+    ...checkPolicies({ source: network, target, strategy }, policies),
   ];
-  return { source: { network, facts, strategy }, findings: [...findings, ...more] };
+  return {
+    source: { network, facts, strategy, ...(second === undefined ? {} : { second }) },
+    findings: [...findings, ...more],
+  };
 }

@@ -74,6 +74,7 @@ describe("plugin/plan", () => {
       pod("proxy", "n2", { ownerReferences: owner("DaemonSet") }, { hostNetwork: true }),
     ],
     policies: undefined,
+    ending: [],
   };
 
   it("shows what was found, who goes when, and what is to be known before", () => {
@@ -196,24 +197,36 @@ describe("plugin/plan", () => {
     expect(checkCidr("10.0.0.0/16", flannelFacts, "DualOverlay")).toEqual([]);
   });
 
-  it("refuses a range that holds the Services, whatever the overlay", () => {
-    for (const strategy of ["SharedOverlay", "DualOverlay"] as const)
-      expect(checkCidr("10.96.0.0/12", flannelFacts, strategy, "10.96.0.1")[0]?.what).toBe(
-        "10.96.0.0/12 holds addresses of Services, such as 10.96.0.1 of service default/kubernetes",
-      );
-    expect(checkCidr("10.0.0.0/16", flannelFacts, "DualOverlay", "10.96.0.1")).toEqual([]);
+  it("says more of one that holds the Services", () => {
+    expect(checkCidr("10.96.0.0/12", flannelFacts, "SharedOverlay", "10.96.0.1")[0]?.what).toBe(
+      "10.96.0.0/12 holds addresses of Services, such as 10.96.0.1 of service default/kubernetes",
+    );
+  });
+
+  it("shows the target's own overlay: range, share of a node, port", () => {
+    const second = { cidr: "10.245.0.0/16", from: "proposed", nodePrefix: 24, port: 8473 } as const;
+    const source = { network: networkById("flannel"), facts: flannelFacts, strategy: "DualOverlay", second } as const;
+    const view = planView({ ...request, target: networkById("cilium") }, { ...facts, source });
+
+    expect(view.second).toEqual(second);
+    expect(renderPlan(view, painter(false))).toContain(
+      "Own overlay:   10.245.0.0/16 (proposed: nothing uses it; --cidr chooses another), a /24 for each node, UDP port 8473\n",
+    );
   });
 
   it("warns of policies only where they begin to hold", () => {
     const policy = { metadata: { namespace: "shop", name: "deny" } } as NetworkPolicy;
     const [flannel, canal, calico] = [networkById("flannel"), networkById("canal"), networkById("calico")];
 
-    expect(checkPolicies(flannel, calico, [policy])).toMatchObject([{ reason: "PolicyWouldApply" }]);
-    expect(checkPolicies(flannel, calico, [policy])[0]?.what).toContain(
+    const toCalico = { source: flannel, target: calico, strategy: "SharedOverlay" } as const;
+    expect(checkPolicies(toCalico, [policy])).toMatchObject([{ reason: "PolicyWouldApply" }]);
+    expect(checkPolicies(toCalico, [policy])[0]?.what).toContain(
       "1 NetworkPolicy that flannel does not enforce will hold under Calico: shop/deny",
     );
-    expect(checkPolicies(flannel, calico, [])).toEqual([]);
-    expect(checkPolicies(canal, calico, [policy])).toEqual([]);
+    expect(checkPolicies(toCalico, [])).toEqual([]);
+    expect(checkPolicies({ ...toCalico, source: canal }, [policy])).toEqual([]);
+    const toCilium = { source: flannel, target: networkById("cilium"), strategy: "DualOverlay" } as const;
+    expect(checkPolicies(toCilium, [policy])[0]?.what).toContain("will hold under Cilium from finalize on: shop/deny");
   });
 
   it("reads subnet.env inside the container that writes it, where no host path is mounted", async () => {

@@ -1,7 +1,8 @@
 import type { Finding } from "../../networks/contract.ts";
 import { escapeText, fields, type Paint, table } from "../output.ts";
 import { programName } from "../verb.ts";
-import { renderPolicies } from "./policies/render.ts";
+import { renderEnding, renderPolicies } from "./policies/render.ts";
+import { secondText } from "./second.ts";
 import type { PlanNodeRow, PlanView } from "./view.ts";
 
 /** The whole of `plan` as text. */
@@ -11,6 +12,7 @@ export function renderPlan(view: PlanView, paint: Paint): string {
     detected(view, paint),
     nodes(view, paint),
     renderPolicies(view, paint),
+    renderEnding(view.ending, paint),
     findings(view, paint),
     verdict(view, paint),
   ];
@@ -23,6 +25,7 @@ function header(view: PlanView, paint: Paint): string {
     [
       ["Migration", view.name === null ? undefined : { text: view.name, tone: "strong" }],
       ["Networks", view.strategy === null ? way : `${way} (${view.strategy})`],
+      ["Own overlay", view.second === null ? undefined : secondText(view.second)],
       ["Batch", `${view.batchSize} node${view.batchSize === 1 ? "" : "s"} at a time`],
       [
         "Manifests",

@@ -5,9 +5,11 @@ import { isReady } from "../../networks/nodes.ts";
 import { inOrder, isControlPlane } from "../../networks/order.ts";
 import { someOf } from "../output.ts";
 import type { MigrationRequest } from "../request/request.ts";
+import type { EndingPolicy } from "./ending.ts";
 import type { ClusterFacts } from "./gather.ts";
 import { fateOf, type PodFate } from "./pods.ts";
 import type { CutRow, PolicyRow } from "./policies/impact.ts";
+import type { SecondPlan } from "./second.ts";
 
 export interface PlanNodeRow {
   name: string;
@@ -29,6 +31,8 @@ export interface PlanView {
   source: string | null;
   target: string;
   strategy: string | null;
+  /** The target's own overlay; null where the two share one. */
+  second: SecondPlan | null;
   ready: boolean;
   batchSize: number | string;
   detected: Detected[];
@@ -43,6 +47,8 @@ export interface PlanView {
   policies: PolicyRow[];
   /** What present pods can no longer do because of them. */
   cutOff: CutRow[];
+  /** Policies that hold now, and not all the time from the first node that moves. */
+  ending: readonly EndingPolicy[];
 }
 
 /** Pure: what was read into what is shown. */
@@ -61,6 +67,7 @@ export function planView(request: MigrationRequest, facts: ClusterFacts): PlanVi
     source: sourceId ?? null,
     target: target.id,
     strategy: source?.strategy ?? null,
+    second: source?.second ?? null,
     ready: of("blocker").length === 0,
     batchSize: request.spec.batchSize ?? 1,
     detected: source?.facts.detected ?? [],
@@ -77,6 +84,7 @@ export function planView(request: MigrationRequest, facts: ClusterFacts): PlanVi
           },
     policies: facts.policies?.policies ?? [],
     cutOff: facts.policies?.cutOff ?? [],
+    ending: facts.ending,
   };
 }
 

@@ -1,18 +1,32 @@
-import { anyText, integer, list, oneOf, text, toggle } from "../flags.ts";
+import { anyText, integer, list, oneOf, orList, text, toggle } from "../flags.ts";
 import { parseCidrs } from "./cidrs.ts";
+
+/** Networks that can be gone to, and that can be left. Not asked of the networks themselves: this is read for every command. */
+const targets = ["calico", "cilium", "flannel"];
+const sources = ["calico", "canal", "flannel"];
 
 /** What `plan` and `start` are asked for. */
 export const requestFlags = {
-  target: text({ value: "NETWORK", help: "the network the cluster is to run: calico or flannel", parse: anyText }),
+  target: text({
+    value: "NETWORK",
+    help: `the network the cluster is to run: ${orList(targets)}`,
+    choices: targets,
+    parse: anyText,
+  }),
   filename: list({
     short: "f",
     value: "FILE|URL|-",
     help: "the target's own manifests: a file, a folder, an address or - (standard input); may be given several times. A CniMigration among them gives the values of flags that are not set",
   }),
-  source: text({ value: "NETWORK", help: "the network the cluster runs; default: what is found", parse: anyText }),
+  source: text({
+    value: "NETWORK",
+    help: "the network the cluster runs; default: what is found",
+    choices: sources,
+    parse: anyText,
+  }),
   cidr: text({
     value: "CIDR",
-    help: "range of the target's pods, IPv4, IPv6 or both with a comma; default: the source's",
+    help: "range of the target's pods, IPv4, IPv6 or both with a comma; default: the source's, and for cilium, which needs one of its own, a free one",
     parse: parseCidrs,
   }),
   batchSize: text({ value: "N|N%", help: "nodes at the same time (default 1)", parse: batchSize }),
@@ -24,7 +38,7 @@ export const requestFlags = {
 };
 
 export const acceptPolicyChanges = toggle({
-  help: "go on although the target will enforce NetworkPolicies that the source does not",
+  help: "go on although policies begin or end to hold: those only one of the two networks enforces, and with cilium all of them until finalize",
 });
 
 const count = integer(1, 1_000_000);

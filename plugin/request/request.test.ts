@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { UnknownObject } from "../../kube/types.ts";
+import type { Network } from "../../networks/contract.ts";
+import { networks } from "../../networks/index.ts";
 import { CliError } from "../errors.ts";
 import { readFlags } from "../flags.ts";
 import { requestFlags } from "./flags.ts";
@@ -15,20 +17,24 @@ describe("plugin/request", () => {
   });
 
   it.each([
-    ["an unknown network", { target: "weave" }, 'unknown network "weave" for --target: choose flannel or calico'],
+    [
+      "an unknown network",
+      { target: "weave" },
+      'unknown network "weave" for --target: choose flannel, calico or cilium',
+    ],
     ["a misspelt network", { target: "Calicoo" }, 'unknown network "Calicoo" for --target: did you mean calico?'],
     ["the same network twice", { source: "calico", target: "calico" }, "the source and the target are both calico"],
     [
-      "a target of a later version",
-      { target: "cilium" },
-      "cilium cannot be the target in this version: --target can be flannel or calico",
+      "a network that can only be left",
+      { target: "canal" },
+      "canal cannot be the target in this version: --target can be flannel, calico or cilium",
     ],
     [
       "a source of a later version",
       { source: "cilium", target: "calico" },
       "cilium cannot be the source in this version: --source can be ",
     ],
-    ["no target", {}, "--target is missing: give the network to go to, flannel or calico"],
+    ["no target", {}, "--target is missing: give the network to go to, flannel, calico or cilium"],
   ])("refuses %s", (_what, raw, message) => {
     const read = () => {
       checkNetworks(flags(raw));
@@ -70,6 +76,27 @@ describe("plugin/request", () => {
     });
     expect(plain.source?.id).toBe("flannel");
     expect(overridden).toMatchObject({ name: "other", spec: { batchSize: "50%", cidr: "10.1.0.0/16" } });
+  });
+
+  it("offers the networks that can play each part", () => {
+    const playing = (part: "source" | "target") =>
+      networks
+        .filter((network: Network) => network.plays[part])
+        .map(({ id }) => id)
+        .sort();
+
+    expect(requestFlags.target.choices).toEqual(playing("target"));
+    expect(requestFlags.source.choices).toEqual(playing("source"));
+  });
+
+  it("says of a range where it was given", () => {
+    const spec = { target: "cilium", cidr: "10.1.0.0/16" };
+
+    expect(readRequest(undefined, flags({ target: "cilium", cidr: "10.2.0.0/16" }), [given(spec)])).toMatchObject({
+      spec: { cidr: "10.2.0.0/16" },
+      cidrFrom: "--cidr",
+    });
+    expect(readRequest(undefined, flags({}), [given(spec)])).not.toHaveProperty("cidrFrom");
   });
 
   it("refuses two CniMigrations", () => {

@@ -19,6 +19,8 @@ export interface MigrationRequest {
   source: Network | undefined;
   /** The rest of the spec; what is not set is left to the schema's defaults. */
   spec: Omit<CniMigrationSpec, "source" | "target">;
+  /** Where spec.cidr comes from, where it is set: for messages. Absent: from a CniMigration. */
+  cidrFrom?: "--cidr" | "spec.cidr";
   /** The target's own manifests. Empty for a plan without -f. */
   manifests: UnknownObject[];
 }
@@ -57,6 +59,7 @@ export function readRequest(
       ...(flags.cidr === undefined ? {} : { cidr: flags.cidr }),
       ...(flags.batchSize === undefined ? {} : { batchSize: flags.batchSize }),
     },
+    ...(flags.cidr === undefined ? {} : { cidrFrom: "--cidr" as const }),
     manifests,
   };
 }

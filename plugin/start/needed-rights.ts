@@ -13,14 +13,18 @@ import {
 } from "../../kube/resources.ts";
 import type { KubeObject, Resource, UnknownObject } from "../../kube/types.ts";
 import type { Network } from "../../networks/contract.ts";
+import { pairs } from "../../networks/overlays.ts";
+import { ownPolicies } from "../../networks/policies.ts";
+import { serviceRangeReads } from "../../networks/service-ranges.ts";
 import { resourceFor } from "../apply.ts";
 import { blockedError } from "../errors.ts";
 import type { Io } from "../io.ts";
 import type { Session } from "../session.ts";
 import { describeRights, missingRights, type Right } from "./rights.ts";
 
-/** What `start` reads before it writes. */
-export function readRights(networks: readonly Network[]): Right[] {
+/** What `start` reads before it writes: more, where the target has an overlay of its own. */
+export function readRights(networks: readonly Network[], target: Network): Right[] {
+  const ranges = pairs().some(([, to, strategy]) => to === target.id && strategy === "DualOverlay");
   const lists: Resource<KubeObject>[] = [
     nodes,
     pods,
@@ -28,12 +32,14 @@ export function readRights(networks: readonly Network[]): Right[] {
     networkPolicies,
     namespaces,
     ...networks.flatMap((network) => network.reads),
+    ...networks.flatMap(({ id }) => ownPolicies[id]).filter((resource) => !ownPolicies[target.id].includes(resource)),
   ];
   return [
     { verb: "get", resource: customResourceDefinitions },
     { verb: "get", resource: deployments, namespace: systemNamespace },
     { verb: "list", resource: cniMigrations },
     { verb: "list", resource: configMaps, namespace: systemNamespace },
+    ...(ranges ? serviceRangeReads : []),
     ...lists.map((resource): Right => ({ verb: "list", resource })),
     ...networks.flatMap(({ configMaps: keys }) =>
       keys.flatMap(({ namespace }): Right[] =>

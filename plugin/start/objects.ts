@@ -8,6 +8,7 @@ import { mountedConfigMaps } from "../../networks/workloads.ts";
 import { type Difference, difference } from "../finalize/difference.ts";
 import { identityOf, sameObject } from "../finalize/record.ts";
 import type { ClusterFacts } from "../plan/gather.ts";
+import { overlayOf } from "../plan/second.ts";
 import { namedAgents } from "../request/overrides.ts";
 import type { MigrationRequest } from "../request/request.ts";
 import { podDeletionRole } from "./pod-deletion.ts";
@@ -33,11 +34,14 @@ export function startObjects(
   existing: readonly UnknownObject[],
 ): StartObjects {
   const agent = target.agentOf(request.manifests);
+  const { second: beside } = source;
+  const second = beside === undefined ? undefined : overlayOf(beside, source.facts);
   const context = {
     migration: name,
     source: source.facts,
     target: { network: target.id, agent },
     overlay: source.facts.overlay,
+    ...(second === undefined ? {} : { second }),
     nodes: planNodes(snapshot),
   };
   const own = target.transformManifests(request.manifests, context);
@@ -56,7 +60,12 @@ export function startObjects(
       kind: "CniMigration",
       metadata: { name },
       // Networks that play these parts are those the schema names.
-      spec: { ...request.spec, source: source.network.id, target: target.id } as CniMigration["spec"],
+      spec: {
+        ...request.spec,
+        ...(second === undefined ? {} : { cidr: second.cidrs.join(",") }),
+        source: source.network.id,
+        target: target.id,
+      } as CniMigration["spec"],
     },
   };
 }

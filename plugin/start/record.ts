@@ -7,7 +7,8 @@ import { identityOf, type RecordEntry, sameObject } from "../finalize/record.ts"
 /**
  * What `finalize` needs to know of the target's manifests, from a dry run of them: which objects were not there, what was in
  * those that were, how each is to be in the end. What an earlier record says of the very same object stays: a `start` that was
- * broken off, or an earlier migration, made it. Pure.
+ * broken off, or an earlier migration, made it. Of a Secret only which one it is: nobody who may read records is to read keys.
+ * Pure.
  */
 export function recordEntries(
   tried: readonly Applied[],
@@ -16,7 +17,8 @@ export function recordEntries(
 ): RecordEntry[] {
   return tried.map(({ object, before }) => {
     const identity = identityOf(object);
-    const final = finals.find((f) => sameObject(identityOf(f.object), identity))?.change;
+    const form = finals.find((f) => sameObject(identityOf(f.object), identity))?.change;
+    const final = isSecret(object) ? undefined : form;
     return { ...identity, ...originOf(object, before, earlier), ...(final === undefined ? {} : { final }) };
   });
 }
@@ -25,7 +27,7 @@ function originOf(
   object: UnknownObject,
   before: UnknownObject | undefined,
   earlier: readonly RecordEntry[],
-): Pick<RecordEntry, "uid" | "created" | "before"> {
+): Pick<RecordEntry, "uid" | "created" | "before" | "rekeyed"> {
   if (before === undefined) return { created: true };
   const { uid } = before.metadata;
   const own = uid === undefined ? {} : { uid };
@@ -34,8 +36,18 @@ function originOf(
       sameObject(entry, identityOf(object)) && (entry.uid === uid || (entry.uid === undefined && entry.created)),
   );
   if (known?.created === true) return { ...own, created: true };
+  if (isSecret(object))
+    return { ...own, ...(known?.rekeyed === true || isRekeyed(before, object) ? { rekeyed: true } : {}) };
   const change = known?.before ?? difference(essence(object), essence(before));
   return { ...own, ...(change === undefined ? {} : { before: change }) };
+}
+
+function isSecret({ apiVersion, kind }: UnknownObject): boolean {
+  return apiVersion === "v1" && kind === "Secret";
+}
+
+function isRekeyed(before: UnknownObject, after: UnknownObject): boolean {
+  return difference(essence(before), essence(after)) !== undefined;
 }
 
 /** The entries with the UIDs of the objects that were made. */

@@ -54,11 +54,11 @@ export async function prepare(
   { wait, consent, backup }: { wait: boolean; consent: boolean; backup: string | undefined },
 ): Promise<Prepared> {
   const manifests = await withNamespaces(session, io, request.manifests);
-  const wanted = { ...request, manifests };
-  const reads = readRights(networks);
+  const reads = readRights(networks, request.target);
   await refuseWithoutRights(session, io, [...reads, ...(await writeRights(session, io, manifests, wait))]);
   const readiness = await gatherReadiness(session, io);
   refuseUnready(readiness, request.name);
+  const wanted = withRangeOf(readiness.migrations, { ...request, manifests });
   const facts = await gatherFacts(session, io, wanted);
   const view = planView(wanted, facts);
   refuseBlocked(view, io, consent);
@@ -99,6 +99,14 @@ export async function prepare(
   };
 }
 
+/** One that is given its target again keeps its range, which cannot be changed: none other is proposed. */
+function withRangeOf(migrations: readonly CniMigration[], request: MigrationRequest): MigrationRequest {
+  const { cidr } = migrations.find(({ metadata }) => metadata.name === request.name)?.spec ?? {};
+  return cidr === undefined || request.spec.cidr !== undefined
+    ? request
+    : { ...request, spec: { ...request.spec, cidr }, cidrFrom: "spec.cidr" };
+}
+
 /** Those of the manifests two networks may share that are in the cluster already. */
 async function existingOf(session: Session, io: Io, manifests: readonly UnknownObject[]): Promise<UnknownObject[]> {
   const shared = manifests.filter(({ kind }) => sharedKinds.includes(kind));
@@ -134,9 +142,13 @@ function refuseTaken(existing: CniMigration | undefined, asked: string | undefin
         : `there is a finished migration ${name}: give another NAME, or remove its record with kubectl delete cnimigration ${name}`,
     );
   }
-  const { source, target } = existing.spec;
+  const { source, target, cidr } = existing.spec;
   if (source !== view.source || target !== view.target)
     throw blockedError(`migration ${name} goes from ${source} to ${target}: give another NAME`);
+  if (view.second !== null && view.second.cidr !== cidr)
+    throw blockedError(
+      `migration ${name} has the range ${cidr} and not ${view.second.cidr}, which cannot be changed: leave --cidr out, or give another NAME`,
+    );
 }
 
 export interface PerformOptions {

@@ -108,6 +108,7 @@ describe("plugin/start", () => {
       source: "flannel",
       target: "calico",
       strategy: "SharedOverlay",
+      second: null,
       ready: true,
       batchSize: 1,
       detected: [],
@@ -120,6 +121,7 @@ describe("plugin/start", () => {
       manifests: null,
       policies: [],
       cutOff: [],
+      ending: [],
     };
     const applied = (name: string, outcome: Applied["outcome"]) => ({
       name,

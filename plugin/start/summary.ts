@@ -1,6 +1,7 @@
 import type { Applied } from "../apply.ts";
 import { someOf } from "../output.ts";
 import { findingLine } from "../plan/render.ts";
+import { secondText } from "../plan/second.ts";
 import type { PlanView } from "../plan/view.ts";
 
 /** What is about to happen, for the question before it. Pure. */
@@ -14,6 +15,7 @@ export function summary(view: PlanView, tried: readonly Applied[]): string {
     typeof view.batchSize === "number" ? `${view.batchSize} at a time` : `${view.batchSize} of them at a time`;
   return [
     `${view.name}: ${view.source} to ${view.target}${view.strategy === null ? "" : ` (${view.strategy})`}`,
+    ...(view.second === null ? [] : [`own overlay: ${secondText(view.second)}`]),
     `nodes: ${moved.length}, ${batch}: ${someOf(
       moved.map((node) => node.name),
       8,

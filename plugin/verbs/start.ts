@@ -32,6 +32,8 @@ export default defineVerb({
   description: `Looks at the cluster as plan does and refuses what would not come through. Then, with your own rights, applies the
 target's manifests, changed so that its agent runs only where a node was switched, gives the controller the right to
 patch the two networks' DaemonSets, and creates the CniMigration. From then on the controller works; this command may end.
+For Cilium, which has an overlay of its own beside the source's, it finds a free range for pods where --cidr gives none,
+shows it, and keeps it in the CniMigration: it cannot be changed later.
 Asks before it acts. Given the NAME of a migration that lacks its target, it applies the manifests again. Given the NAME of
 one that goes back, or has gone back, and nothing else, it sends it forward again.`,
   examples: [
@@ -39,6 +41,11 @@ one that goes back, or has gone back, and nothing else, it sends it forward agai
     {
       comment: "Unattended: two nodes at a time, wait for the end",
       command: "start --target calico -f calico-vxlan.yaml --batch-size 2 -y --wait",
+    },
+    {
+      comment: "To Cilium, with the official chart and your own values",
+      command:
+        "start --target cilium -f cilium.yaml   # helm template cilium cilium/cilium -n kube-system -f VALUES > cilium.yaml",
     },
     {
       comment: "Set what has no flag (drain, node order) with a CniMigration",

@@ -1,4 +1,5 @@
 import { type Paint, someOf, table } from "../../output.ts";
+import type { EndingPolicy } from "../ending.ts";
 import type { CutRow, PolicyImpact } from "./impact.ts";
 
 const mostRows = 50;
@@ -21,6 +22,16 @@ export function renderPolicies({ policies, cutOff }: PolicyImpact, paint: Paint)
   const rest = cutOff.length - shown.length;
   const more = rest > 0 ? `and ${rest} more: -o json has all of them\n` : "";
   return `${held}\n${cut}${more}Judged by labels and present addresses; a node always reaches its own pods.\n`;
+}
+
+/** Which policies do not go on to hold, each by its name; "" when there are none. */
+export function renderEnding(ending: readonly EndingPolicy[], paint: Paint): string {
+  if (ending.length === 0) return "";
+  const shown = ending.slice(0, mostRows);
+  const rows = shown.map(({ kind, policy, again }) => [policy, kind, again]);
+  const rest = ending.length - shown.length;
+  const more = rest > 0 ? `and ${rest} more: -o json has all of them\n` : "";
+  return `${table(["ENDS-TO-HOLD", "KIND", "HOLDS-AGAIN"], rows, paint)}${more}`;
 }
 
 function counted({ workload, pods }: { workload: string; pods: number }): string {
