@@ -1,12 +1,13 @@
-import { ipamBlocks } from "../../kube/resources.ts";
 import { checkAsSource as checkPodCIDRs } from "../check-nodes.ts";
 import { type Cidr, contains, firstOfFamily, formatCidr, overlaps, parseCidr } from "../cidr.ts";
 import type { ClusterSnapshot, Finding, NetworkFacts, PlanNode } from "../contract.ts";
-import { blocker, nodesAt, when } from "../findings.ts";
-import { isWindows, planNodes } from "../nodes.ts";
+import { blocker, compare, nodesAt, warning, when } from "../findings.ts";
 import { placeOf } from "../objects.ts";
 import { rangeOf } from "../overlays.ts";
 import { roomIn } from "./as-source.ts";
+import { annotations } from "./facts.ts";
+import { blocksIn } from "./found-blocks.ts";
+import { rangedNodes, rangesFor } from "./pod-cidrs.ts";
 import { blockSizeOf } from "./ranges.ts";
 import { poolsOf, specOf } from "./settings.ts";
 
@@ -18,7 +19,7 @@ type Ranged = PlanNode & { range: Cidr };
  * overlay: the podCIDRs are there, lie in the pool, hold no address of another node, and have room.
  */
 export function checkAsSource(snapshot: ClusterSnapshot, source: NetworkFacts): Finding[] {
-  const nodes = planNodes(snapshot).filter((node) => !isWindows(node));
+  const nodes = rangedNodes(snapshot);
   const pool = rangeOf(source.overlay, 4);
   // Without a pool of VXLAN there is a finding already.
   if (pool === undefined) return [];
@@ -27,7 +28,9 @@ export function checkAsSource(snapshot: ClusterSnapshot, source: NetworkFacts): 
     return range === undefined ? [] : [{ ...node, range }];
   });
   return [
+    ...checkSubnets(snapshot, nodes),
     ...checkMissing(nodes, ranged, pool),
+    ...tellGiven(rangesFor(snapshot), pool),
     ...checkInside(ranged, pool),
     ...checkPodCIDRs(snapshot, source).filter(({ reason }) => reason === "CIDRConflict"),
     ...checkSizes(snapshot, ranged, source),
@@ -36,17 +39,53 @@ export function checkAsSource(snapshot: ClusterSnapshot, source: NetworkFacts): 
   ];
 }
 
+/** Felix goes by the prefix length in the annotation, too: between these the overlay is used, whatever the pool says of subnets. */
+function checkSubnets(snapshot: ClusterSnapshot, nodes: readonly PlanNode[]): Finding[] {
+  const pools = poolsOf(snapshot).filter((pool) => specOf(pool).vxlanMode === "CrossSubnet");
+  const subnetOf = (node: PlanNode) => parseCidr(node.annotations[annotations.address] ?? "");
+  const subnets = [...new Set(nodes.flatMap((node) => subnetOf(node) ?? []).map(formatCidr))].sort(compare);
+  if (subnets.length < 2) return [];
+  const list = `${subnets.slice(0, 3).join(", ")}${subnets.length > 3 ? ` and ${subnets.length - 3} more` : ""}`;
+  return pools.map((pool) =>
+    blocker(
+      "NotSupportedYet",
+      `the nodes are in ${subnets.length} subnets (${list}), between which their own connections to pods go through the overlay (vxlanMode CrossSubnet) and would be cut off`,
+      placeOf(pool),
+      "choose Cilium as the target: it brings an overlay of its own",
+    ),
+  );
+}
+
+/** There is no room for these in the pool beside the others' ranges and blocks. */
 function checkMissing(nodes: readonly PlanNode[], ranged: readonly Ranged[], pool: Cidr): Finding[] {
   const bare = nodes.filter(({ name }) => !ranged.some((other) => other.name === name));
   return when(
     bare.length > 0,
     blocker(
       "PodCIDRMissing",
-      "no IPv4 podCIDR in its spec, of which the other network gives pods their addresses",
+      `no IPv4 podCIDR in its spec, of which the other network gives pods their addresses, and Calico's pool ${formatCidr(pool)} has no range free of other nodes' podCIDRs and address blocks`,
       nodesAt(bare),
-      `run kube-controller-manager with --allocate-node-cidrs=true --cluster-cidr=${formatCidr(pool)}: it gives every node one while Calico goes on`,
+      "move Calico's pods to a larger pool first, or take nodes that are not needed out of the cluster",
     ),
   );
+}
+
+/** Kubernetes lets a podCIDR be set once; nothing in Calico looks at it. */
+function tellGiven(given: Readonly<Record<string, string>>, pool: Cidr): Finding[] {
+  const names = Object.keys(given).sort(compare);
+  const [first] = names;
+  if (first === undefined) return [];
+  const shown = names.slice(0, 3).map((name) => `${name} ${given[name]}`);
+  const list = `${shown.join(", ")}${names.length > 3 ? ` and ${names.length - 3} more` : ""}`;
+  const length = given[first]?.split("/")[1];
+  return [
+    warning(
+      "PodCIDRMissing",
+      `no IPv4 podCIDR in its spec; each gets one of Calico's pool when the migration begins, for good: ${list}`,
+      nodesAt(names.map((name) => ({ name }))),
+      `nodes that join after the migration need one, too: run kube-controller-manager with --allocate-node-cidrs=true --cluster-cidr=${formatCidr(pool)} --node-cidr-mask-size=${length}`,
+    ),
+  ];
 }
 
 function checkInside(ranged: readonly Ranged[], pool: Cidr): Finding[] {
@@ -101,34 +140,9 @@ function checkSizes(snapshot: ClusterSnapshot, ranged: readonly Ranged[], { over
   ];
 }
 
-interface Block {
-  range: Cidr;
-  /** undefined: no node's. */
-  owner: string | undefined;
-  /** Nodes of the pods that have addresses of it, one entry a pod. */
-  pods: string[];
-}
-
-function blocksIn(snapshot: ClusterSnapshot): Block[] {
-  return snapshot.list(ipamBlocks).flatMap((object) => {
-    const { cidr, affinity, allocations, attributes } = specOf(object);
-    const range = parseCidr(String(cidr));
-    if (range === undefined) return [];
-    const owner = /^host:(.+)$/.exec(String(affinity))?.[1];
-    const places = Array.isArray(allocations) ? allocations : [];
-    const pods = places.flatMap((index: unknown) => {
-      const { secondary } = (Array.isArray(attributes) ? (attributes[Number(index ?? -1)] ?? {}) : {}) as {
-        secondary?: { node?: string; pod?: string };
-      };
-      return secondary?.pod === undefined ? [] : [secondary.node ?? ""];
-    });
-    return [{ range, owner, pods }];
-  });
-}
-
 /** A block of one node inside the podCIDR of another would get its packets sent to the wrong one. */
 function checkBlocks(snapshot: ClusterSnapshot, ranged: readonly Ranged[]): Finding[] {
-  return blocksIn(snapshot).flatMap(({ range, owner, pods }) =>
+  return blocksIn(snapshot).flatMap(({ range, owner, pods, tunnels }) =>
     ranged
       .filter((node) => overlaps(node.range, range) && node.name !== owner)
       .map((node) => {
@@ -138,10 +152,15 @@ function checkBlocks(snapshot: ClusterSnapshot, ranged: readonly Ranged[]): Find
           "PoolConflict",
           `address block ${block} is ${whose} and lies in the podCIDR ${formatCidr(node.range)} of node ${node.name} (pods with addresses of it: ${pods.length})`,
           `node ${node.name}`,
-          `reserve it with an IPReservation (reservedCIDRs: [${block}]) and delete these pods: Calico lets an empty block go after 15 minutes; then delete the IPReservation`,
+          `reserve it with an IPReservation (reservedCIDRs: [${block}])${[pods.length > 0 ? ", delete these pods" : "", ...tunnels.map(newTunnelAddress)].join("")}: Calico lets an empty block go after 15 minutes; then delete the IPReservation`,
         );
       }),
   );
+}
+
+/** calico-node gives its device another one when the annotation is gone, and lets the old one go. Seen in its source, v3.28. */
+function newTunnelAddress(node: string): string {
+  return `, have its tunnel address changed (kubectl annotate node ${node} ${annotations.tunnelAddress}-)`;
 }
 
 /** As many pods as have an address on the node now must find one in its podCIDR. */

@@ -178,10 +178,32 @@ describe("networks/calico/check-source", () => {
 });
 
 describe("networks/calico/check-ranges", () => {
-  it("explains missing podCIDRs, and what gives them", () => {
-    expect(told(withPodCIDRs(null, null, null))).toEqual([
-      "blocker PodCIDRMissing nodes n1, n2, n3: no IPv4 podCIDR in its spec, of which the other network gives pods their addresses; run kube-controller-manager with --allocate-node-cidrs=true --cluster-cidr=10.244.0.0/16: it gives every node one while Calico goes on",
+  it("refuses nodes of several subnets, where what Calico sends straight within one goes through the overlay", () => {
+    const address = (name: string, text: string, objects: UnknownObject[]) =>
+      patched(
+        objects,
+        { kind: "Node", name },
+        { metadata: { annotations: { "projectcalico.org/IPv4Address": text } } },
+      );
+
+    expect(told(address("n3", "172.31.0.13/24", cluster()))).toEqual([
+      "blocker NotSupportedYet ippool default-ipv4-ippool: the nodes are in 2 subnets (172.30.0.0/24, 172.31.0.0/24), between which their own connections to pods go through the overlay (vxlanMode CrossSubnet) and would be cut off; choose Cilium as the target: it brings an overlay of its own",
     ]);
+    expect(told(address("n3", "172.30.0.99/24", cluster()))).toEqual([]);
+  });
+
+  it("says which podCIDRs nodes without one get, and what nodes that join later need", () => {
+    expect(told(withPodCIDRs(null, null, null))).toEqual([
+      "warning PodCIDRMissing nodes n1, n2, n3: no IPv4 podCIDR in its spec; each gets one of Calico's pool when the migration begins, for good: n1 10.244.0.0/24, n2 10.244.1.0/24, n3 10.244.2.0/24; nodes that join after the migration need one, too: run kube-controller-manager with --allocate-node-cidrs=true --cluster-cidr=10.244.0.0/16 --node-cidr-mask-size=24",
+    ]);
+  });
+
+  it("refuses a pool without a range for every node", () => {
+    const small = patched(withPodCIDRs(null, null, null), { kind: "IPPool" }, { spec: { cidr: "10.244.0.0/25" } });
+
+    expect(told(small)[0]).toBe(
+      "blocker PodCIDRMissing node n3: no IPv4 podCIDR in its spec, of which the other network gives pods their addresses, and Calico's pool 10.244.0.0/25 has no range free of other nodes' podCIDRs and address blocks; move Calico's pods to a larger pool first, or take nodes that are not needed out of the cluster",
+    );
   });
 
   it("explains a pool that holds none of the podCIDRs, and how to make it one overlay", () => {
@@ -198,7 +220,7 @@ describe("networks/calico/check-ranges", () => {
 
   it("names another node's block inside a podCIDR, with the pods it has", () => {
     expect(told(withPodCIDRs("10.244.98.0/24"))).toEqual([
-      "blocker PoolConflict node n1: address block 10.244.98.0/26 is node n3's and lies in the podCIDR 10.244.98.0/24 of node n1 (pods with addresses of it: 0); reserve it with an IPReservation (reservedCIDRs: [10.244.98.0/26]) and delete these pods: Calico lets an empty block go after 15 minutes; then delete the IPReservation",
+      "blocker PoolConflict node n1: address block 10.244.98.0/26 is node n3's and lies in the podCIDR 10.244.98.0/24 of node n1 (pods with addresses of it: 0); reserve it with an IPReservation (reservedCIDRs: [10.244.98.0/26]), have its tunnel address changed (kubectl annotate node n3 projectcalico.org/IPv4VXLANTunnelAddr-): Calico lets an empty block go after 15 minutes; then delete the IPReservation",
     ]);
     expect(told(withPodCIDRs("10.244.40.0/24"))).toEqual([]);
   });

@@ -97,7 +97,11 @@ function withoutVxlan(pool: UnknownObject): Finding {
   );
 }
 
-/** The agent that comes gives the device another address, and connections of the nodes themselves are from the one it has. */
+/**
+ * The nodes' own connections to pods are from the device's address then. The agent that comes gives it another one, and removes Calico's
+ * first: with a device's last address the kernel drops all its routes, those to nodes still on Calico too (seen: every pod there out of
+ * reach). And no node on the other network has a route to Calico's addresses when a node comes back to it.
+ */
 function alwaysWrapped(pool: UnknownObject): Finding {
   return blocker(
     "NotSupportedYet",

@@ -101,4 +101,16 @@ describe("networks/calico/detect", () => {
       "UnsupportedBackend ippool default-ipv4-ippool",
     ]);
   });
+
+  it("says how the operator steps aside: stopped, its finalizers gone, and only then its object, with nothing of what it made", () => {
+    const installation = { apiVersion: "operator.tigera.io/v1", kind: "Installation", metadata: { name: "default" } };
+    const [finding] = found([...recorded("calico-3.28.5"), installation]).findings;
+    const commands = finding?.cure.split("): ")[1]?.split(" && ");
+
+    expect(commands).toEqual([
+      "kubectl -n tigera-operator scale deployment tigera-operator --replicas=0",
+      `kubectl patch installations.operator.tigera.io default --type merge -p '{"metadata":{"finalizers":null}}'`,
+      "kubectl delete installations.operator.tigera.io default --cascade=orphan",
+    ]);
+  });
 });

@@ -12,12 +12,12 @@ import type {
 } from "../contract.ts";
 import { checkDirectories } from "../directories.ts";
 import { blocker } from "../findings.ts";
-import { isWindows, planNodes } from "../nodes.ts";
 import { placeOf } from "../objects.ts";
 import { agentRefOf } from "../workloads.ts";
 import { vtepOf } from "./as-source.ts";
 import { checkSource } from "./check-source.ts";
 import { isAgent } from "./facts.ts";
+import { rangedNodes } from "./pod-cidrs.ts";
 import { poolsOf, readSettings, specOf } from "./settings.ts";
 
 /** Calico's DaemonSets, or the one the user named. */
@@ -35,7 +35,7 @@ export function detect(snapshot: ClusterSnapshot, overrides: Overrides): Detecti
   const agents = agentsOf(snapshot, overrides);
   const [leading] = agents;
   if (leading === undefined) return { state: "absent" };
-  const nodes = planNodes(snapshot).filter((node) => !isWindows(node));
+  const nodes = rangedNodes(snapshot);
   const { overlay, cniConfDir, cniBinDir, detected } = readSettings({ snapshot, overrides, agents, leading, nodes });
   const facts: NetworkFacts = {
     network: "calico",
@@ -70,6 +70,18 @@ function vtepsOf(snapshot: ClusterSnapshot, nodes: readonly PlanNode[]): Record<
   return Object.fromEntries(known.filter((entry): entry is [string, Vtep] => entry[1] !== undefined));
 }
 
+/**
+ * Commands after which the operator's objects are nobody's: it runs no more, and no finalizer of its (removed first, or the
+ * deletion would wait for it) and no owner reference (orphaned, or all of Calico would be collected) ties them to its Installation.
+ */
+function stepAside(installation: string): string {
+  return [
+    "kubectl -n tigera-operator scale deployment tigera-operator --replicas=0",
+    `kubectl patch installations.operator.tigera.io ${installation} --type merge -p '{"metadata":{"finalizers":null}}'`,
+    `kubectl delete installations.operator.tigera.io ${installation} --cascade=orphan`,
+  ].join(" && ");
+}
+
 /** Set-ups that are in the way whether Calico is left or joined. */
 export function checkInstall(snapshot: ClusterSnapshot): Finding[] {
   const findings = snapshot
@@ -79,7 +91,7 @@ export function checkInstall(snapshot: ClusterSnapshot): Finding[] {
         "OperatorManaged",
         "the Tigera operator manages Calico and would undo every change",
         placeOf(object),
-        "use an installation from manifests (calico-vxlan.yaml); remove the operator's as its documentation says",
+        `make it step aside, Calico goes on running (networks/calico/README.md says more): ${stepAside(object.metadata.name)}`,
       ),
     );
   for (const felix of snapshot.list(felixConfigurations))

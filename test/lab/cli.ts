@@ -17,6 +17,8 @@ interface UpFlags {
   ready: LabNetwork[] | undefined;
   podCidr: string;
   dualStack: boolean | undefined;
+  networkCidr: string | undefined;
+  nodeCidrs: boolean;
 }
 
 const nameOption = () => new Option("--name <lab>", "which lab, when there are several").default(defaultLabName);
@@ -38,6 +40,8 @@ function program(): Command {
     )
     .option("--pod-cidr <cidr>", "the cluster's pod network, or an IPv4 and an IPv6 one: A,B", defaultPodCidr)
     .option("--dual-stack", "IPv4 and IPv6, with a default IPv6 network where --pod-cidr has none")
+    .option("--network-cidr <cidr>", "the network's own range, where that is not the cluster's: Calico's pool")
+    .option("--no-node-cidrs", "nodes get no podCIDRs")
     .addOption(nameOption())
     .action(up);
   lab.command("down").description("end it and remove all it made").addOption(nameOption()).action(down);

@@ -41,6 +41,10 @@ export interface LabOptions {
   podCidr?: string | undefined;
   /** Both families, with a default IPv6 network where `podCidr` has none. */
   dualStack?: boolean | undefined;
+  /** The network's own range, where that is not the cluster's: Calico's pool. */
+  networkCidr?: string | undefined;
+  /** False: the controller manager gives nodes no podCIDRs, as in clusters set up for a network that does without. */
+  nodeCidrs?: boolean | undefined;
   progress?: Progress | undefined;
 }
 
@@ -52,6 +56,8 @@ export interface LabPlan {
   /** All networks whose programs and images are needed. */
   networks: LabNetwork[];
   podCidr: string;
+  networkCidr: string;
+  nodeCidrs: boolean;
 }
 
 export function planLab(options: LabOptions): LabPlan {
@@ -68,6 +74,8 @@ export function planLab(options: LabOptions): LabPlan {
     network,
     networks: [...new Set([network, ...(options.ready ?? ["flannel", "calico"])])],
     podCidr: checkPodCidr(podCidr, nodes.length),
+    networkCidr: checkPodCidr(options.networkCidr ?? podCidr, nodes.length),
+    nodeCidrs: options.nodeCidrs ?? true,
   };
 }
 
@@ -92,6 +100,8 @@ export async function startCluster(plan: LabPlan, progress: Progress): Promise<L
     nodes: plan.nodes,
     network: plan.network,
     podCidr: plan.podCidr,
+    networkCidr: plan.networkCidr,
+    nodeCidrs: plan.nodeCidrs,
     bin: folders.get(clusterSets[0]) ?? "",
     port: 0,
     bootId: bootId(),
@@ -173,7 +183,7 @@ async function initControlPlane(state: LabState): Promise<void> {
   await execInNode(state, node, ["sh", "-c", `mkdir -p "$(dirname "$0")" && cat > "$0"`, auditPolicyPath], {
     input: JSON.stringify(auditPolicy),
   });
-  await kubeadm(state, node, "init", initConfig(node, state.podCidr));
+  await kubeadm(state, node, "init", initConfig(node, state));
   const result = await execInNode(state, node, ["cat", "/etc/kubernetes/admin.conf"]);
   state.port = await startForwarder(state);
   writeState(state);
@@ -200,7 +210,7 @@ async function kubeadm(state: LabState, node: LabNode, verb: "init" | "join", co
 }
 
 async function applyNetwork(state: LabState): Promise<void> {
-  const objects = await networkObjects(state.network, state.podCidr);
+  const objects = await networkObjects(state.network, state.networkCidr);
   if (objects.length === 0) return;
   const input = objects.map((object) => JSON.stringify(object)).join("\n---\n");
   // The way the networks' own instructions say it: what is then in the cluster is what users have.
@@ -211,7 +221,7 @@ async function applyNetwork(state: LabState): Promise<void> {
 const readyTimeout = "240s";
 
 async function untilClusterReady(state: LabState): Promise<void> {
-  const agents = (await networkObjects(state.network, state.podCidr)).filter(({ kind }) => kind === "DaemonSet");
+  const agents = (await networkObjects(state.network, state.networkCidr)).filter(({ kind }) => kind === "DaemonSet");
   const timeout = `--timeout=${readyTimeout}`;
   const rollout = (namespace: string, what: string) => ["-n", namespace, "rollout", "status", what, timeout];
   const waits = [

@@ -1,5 +1,6 @@
 import { auditSettings } from "./audit.ts";
 import { versions } from "./binaries.ts";
+import type { LabState } from "./state.ts";
 import { type LabNode, podCidrFamilies, serviceCidr, serviceCidr6 } from "./topology.ts";
 
 /** kubeadm's input. The lab is reachable from its own namespaces only, so the join token is no secret. */
@@ -7,7 +8,9 @@ const token = "abcdef.0123456789abcdef";
 const apiPort = 6443;
 const kubeadmApi = "kubeadm.k8s.io/v1beta4";
 
-export function initConfig(node: LabNode, podCidr: string): string {
+export function initConfig(node: LabNode, { podCidr, nodeCidrs }: Pick<LabState, "podCidr" | "nodeCidrs">): string {
+  // Without it the controller manager gives no node a range.
+  const podSubnet = nodeCidrs ? { podSubnet: podCidr } : {};
   return documents([
     {
       apiVersion: kubeadmApi,
@@ -20,7 +23,7 @@ export function initConfig(node: LabNode, podCidr: string): string {
       apiVersion: kubeadmApi,
       kind: "ClusterConfiguration",
       kubernetesVersion: `v${versions.kubernetes}`,
-      networking: { podSubnet: podCidr, serviceSubnet: serviceSubnet(podCidr) },
+      networking: { ...podSubnet, serviceSubnet: serviceSubnet(podCidr) },
       // The host reaches it through a forwarder on loopback. Collecting garbage more often saves a fifth of its memory.
       apiServer: {
         certSANs: ["127.0.0.1", node.address],

@@ -15,6 +15,10 @@ export interface LabState {
   nodes: LabNode[];
   network: LabNetwork;
   podCidr: string;
+  /** The network's own range. */
+  networkCidr: string;
+  /** Whether nodes get podCIDRs. */
+  nodeCidrs: boolean;
   /** Folder of the Kubernetes programs, for everything done in the lab later. */
   bin: string;
   /** Loopback port of the API server on the host; 0 before there is one. */

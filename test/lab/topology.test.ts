@@ -31,6 +31,8 @@ test("a lab asked for without options has three nodes with flannel, ready for Ca
     network: "flannel",
     networks: ["flannel", "calico"],
     podCidr: "10.244.0.0/16",
+    networkCidr: "10.244.0.0/16",
+    nodeCidrs: true,
   });
 });
 
