@@ -1,8 +1,10 @@
+import type { CniMigration } from "../crds/index.ts";
 import { resolveResource } from "../kube/discovery.ts";
 import { describe, isApiError } from "../kube/errors.ts";
 import { exactly, keyOf } from "../kube/identity.ts";
 import type { KubeClient, KubeObject, ObjectKey, Resource, UnknownObject } from "../kube/types.ts";
 import type { ApiChange, RecordedChange } from "../networks/contract.ts";
+import { containerNamed, envOf } from "../networks/workloads.ts";
 import { MigrationError } from "./errors.ts";
 import { guarded } from "./nodes.ts";
 
@@ -12,11 +14,11 @@ export interface Undo {
   kind: string;
   namespace?: string;
   name: string;
-  action: "Delete" | "Merge";
-  /** JSON merge patch that puts back what was there. */
+  action: "Delete" | "Merge" | "StrategicMerge";
+  /** The patch that puts back what was there, as JSON. */
   patch?: string;
   /** For the time of the migration only: `finalize` applies it, too. */
-  transient?: true;
+  transient?: boolean;
 }
 
 type Json = Record<string, unknown>;
@@ -63,7 +65,7 @@ interface Pending {
  * Looks at the cluster and says what of `changes` is still to be done. Reads only. Throws `MigrationError` (stalled) when an
  * object that is already there will not do.
  */
-export async function pendingChanges(client: KubeClient, changes: readonly RecordedChange[]): Promise<Pending[]> {
+async function pendingChanges(client: KubeClient, changes: readonly RecordedChange[]): Promise<Pending[]> {
   const found = await Promise.all(changes.map((change) => pendingChange(client, change)));
   return found.filter((p) => p !== undefined);
 }
@@ -80,7 +82,7 @@ async function pendingChange(client: KubeClient, change: RecordedChange): Promis
     ...(change.transient === undefined ? {} : { transient: change.transient }),
   };
   if (existing === undefined) {
-    const object = change.change === "create" ? change.object : change.orCreate;
+    const object = change.change === "create" ? change.object : "orCreate" in change ? change.orCreate : undefined;
     if (object === undefined)
       throw new MigrationError("TargetMissing", `${describe(resource, key)} is not there`, {
         kind: "wait",
@@ -95,6 +97,7 @@ async function pendingChange(client: KubeClient, change: RecordedChange): Promis
       },
     };
   }
+  if (change.change === "env") return pendingVariable(client, change, existing, identity);
   const objection = change.accepts?.(existing as UnknownObject);
   if (objection !== undefined)
     throw new MigrationError("PoolConflict", `${describe(resource, key)}: ${objection}`, {
@@ -113,6 +116,60 @@ async function pendingChange(client: KubeClient, change: RecordedChange): Promis
   };
 }
 
+type EnvChange = RecordedChange & { change: "env" };
+
+/** Lists of containers and variables have keys: a strategic merge touches the one entry, whatever else is edited meanwhile. */
+function pendingVariable(
+  client: KubeClient,
+  { resource, key, container, name, value, keeps }: EnvChange,
+  existing: KubeObject,
+  identity: Omit<Undo, "action">,
+): Pending | undefined {
+  const found = containerNamed(existing, container);
+  const before = found === undefined ? undefined : envOf(found, name);
+  const has = before?.value;
+  if (found === undefined || has === value || (has !== undefined && keeps?.(has))) return undefined;
+  const patchOf = (variable: object) => ({
+    spec: { template: { spec: { containers: [{ name: container, env: [variable] }] } } },
+  });
+  const restored = before === undefined ? { name, $patch: "delete" } : { value: null, ...before };
+  return {
+    undo: { ...identity, action: "StrategicMerge", patch: JSON.stringify(patchOf(restored)) },
+    perform: async () => {
+      const patch = patchOf({ name, value, ...(before?.valueFrom === undefined ? {} : { valueFrom: null }) });
+      await client.patch(resource, key, guarded(existing, patch), { kind: "strategic" });
+    },
+  };
+}
+
+interface Recorder {
+  scope: { client: KubeClient; now(): Date };
+  migration: CniMigration;
+  record(status: Partial<NonNullable<CniMigration["status"]>>): Promise<void>;
+}
+
+/**
+ * Makes cluster-wide changes: how each is taken back is in status.undo before the first of them. What an entry says already stays
+ * as it is: it knows what was there before the migration. False when the cluster was as wanted.
+ */
+export async function makeChanges(context: Recorder, changes: readonly RecordedChange[]): Promise<boolean> {
+  const { client, now } = context.scope;
+  const pending = await pendingChanges(client, changes);
+  const { undo: known = [], startTime } = context.migration.status ?? {};
+  const fresh = pending.filter(({ undo }) => !known.some((entry) => isSame(entry, undo)));
+  if (fresh.length > 0)
+    await context.record({
+      undo: [...known, ...fresh.map(({ undo }) => undo)],
+      startTime: startTime ?? now().toISOString(),
+    });
+  for (const change of pending) await change.perform();
+  return pending.length > 0;
+}
+
+function isSame(a: Undo, b: Undo): boolean {
+  return a.action === b.action && a.kind === b.kind && a.name === b.name && a.namespace === b.namespace;
+}
+
 /**
  * Makes objects that are there once a node, e.g. its address blocks: creates first and looks only when one is there already,
  * which halves the requests. Their undo follows from the same data, so none is recorded.
@@ -123,7 +180,7 @@ export async function ensureNodeChanges(client: KubeClient, changes: readonly Ap
       await remove(client, change.resource, change.key);
       continue;
     }
-    if (change.change === "merge") {
+    if (change.change !== "create") {
       for (const pending of await pendingChanges(client, [change])) await pending.perform();
       continue;
     }
@@ -147,8 +204,15 @@ export async function applyUndo(client: KubeClient, undo: readonly Undo[]): Prom
       continue;
     }
     const existing = await client.get(resource, key);
-    const patch = existing === undefined ? undefined : missing(existing, JSON.parse(entry.patch ?? "{}"));
-    if (existing !== undefined && patch !== undefined) await client.patch(resource, key, guarded(existing, patch));
+    if (existing === undefined) continue;
+    const earlier = JSON.parse(entry.patch ?? "{}") as Json;
+    if (entry.action === "StrategicMerge") {
+      // The API server knows what of it is so already.
+      await client.patch(resource, key, guarded(existing, earlier), { kind: "strategic" });
+      continue;
+    }
+    const patch = missing(existing, earlier);
+    if (patch !== undefined) await client.patch(resource, key, guarded(existing, patch));
   }
 }
 

@@ -50,7 +50,6 @@ export async function releaseMigration(context: MigrationContext): Promise<{ aft
     return { afterSeconds: 15 };
   }
   await untaint(context);
-  await removeProbes(scope, migration);
   // Nobody is on the target: what was made ready for it goes, too.
   if (!isFinalized(migration) && context.nodeMigrations.every(isOnSource)) {
     const waiting = await restoreCluster(context);
@@ -59,6 +58,7 @@ export async function releaseMigration(context: MigrationContext): Promise<{ aft
       return { afterSeconds: 5 };
     }
   }
+  await removeProbes(scope, migration);
   // Not left to the garbage collector, which may need half a minute: their names are the next migration's.
   for (const nodeMigration of context.nodeMigrations) {
     await letGo(scope, nodeMigrations, nodeMigration);

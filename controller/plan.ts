@@ -2,7 +2,9 @@ import type { CniMigration } from "../crds/index.ts";
 import { selects } from "../kube/labels.ts";
 import type { Node } from "../kube/objects.ts";
 import type { NetworkFacts, NetworkId, Overrides, PlanContext, Vtep } from "../networks/contract.ts";
+import { secondOverlay } from "../networks/dual-overlay.ts";
 import { planNode } from "../networks/nodes.ts";
+import { strategyOf } from "../networks/overlays.ts";
 
 /**
  * What the networks' pure functions are given, rebuilt from CniMigration.status.facts (written once, after preflight) and the
@@ -25,12 +27,15 @@ export function planContext(
     cniBinDir: facts.cniBinDir ?? "/opt/cni/bin",
     detected: migration.status?.detected ?? [],
   };
+  const { spec } = migration;
+  const second = secondOverlay(strategyOf(spec.source, spec.target), spec.cidr, facts.overlay);
   const noAgent = { namespace: "", daemonSets: [], podLabels: {} };
   return {
     migration: migration.metadata.name,
     source,
     target: { network: migration.spec.target, agent: facts.targetAgent ?? noAgent },
     overlay: facts.overlay,
+    ...(second === undefined ? {} : { second }),
     nodes: nodes.map(planNode),
   };
 }

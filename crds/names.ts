@@ -24,7 +24,7 @@ export const pluginFieldManager = "kubectl-cni-migrate";
 
 /** On nodes: the network that gives new pods their address, or "none" during the switch. */
 export const networkLabel = "cni-migrate.io/network";
-/** On our pods: host-task, probe-server, probe. */
+/** On our pods: host-task, probe-server, probe, image-check. */
 export const roleLabel = "cni-migrate.io/role";
 /** On objects made for one migration: its name. */
 export const migrationLabel = "cni-migrate.io/migration";

@@ -100,7 +100,7 @@ const findings = {
   },
   OperatorManaged: {
     when: "Calico is run by its operator, which undoes changes to the DaemonSet",
-    fix: "migrate with Calico installed from manifests; the operator can take it over afterwards",
+    fix: "make the operator step aside with the commands of the message; Calico's own objects stay and go on running",
   },
   EBPFDataplane: {
     when: "Calico's eBPF data plane is on",
@@ -119,11 +119,11 @@ const findings = {
     fix: "compare it with `kubectl get nodes --show-labels` and correct it",
   },
   PodCIDRMissing: {
-    when: "a node has no spec.podCIDR, so nobody knows its range of addresses",
+    when: "a node has no spec.podCIDR, so nobody knows its range of addresses; as a warning: it gets one when the migration begins",
     fix: "run kube-controller-manager with --allocate-node-cidrs and --cluster-cidr, or set spec.podCIDR of the node",
   },
   PodCIDRTooLong: {
-    when: "a node's podCIDR is smaller than one address block of the target (/26, IPv6 /122)",
+    when: "a node's range is smaller than one address block of the target (/26, IPv6 /122), or has fewer addresses than the node may run pods",
     fix: "give nodes a larger podCIDR (--node-cidr-mask-size) and register them again",
   },
   PodCIDROutsideNetwork: {
@@ -151,7 +151,7 @@ const findings = {
     fix: "review them with `kubectl get networkpolicies -A`, then start with --accept-policy-changes",
   },
   PolicyWouldEnd: {
-    when: "policies are there that the source enforces and the target will not",
+    when: "policies are there that the source enforces and the target will not, or, where the two have an overlay each, not before finalize",
     fix: "see that nothing depends on them, then start with --accept-policy-changes",
   },
   NotSupportedYet: {
@@ -176,7 +176,7 @@ const findings = {
   },
   ImageMissing: {
     when: "a node cannot get an image that is needed",
-    fix: "`kubectl describe pod` of the pod in the message says why; make the image available to the nodes",
+    fix: "the message says why, or `kubectl describe pod` of the pod it names; make the image available to the nodes, and it goes on by itself",
   },
   KernelTooOld: {
     when: "a node's kernel lacks something the switch or the target needs",

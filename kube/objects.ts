@@ -121,6 +121,7 @@ export interface PodSpec {
   enableServiceLinks?: boolean;
   securityContext?: Record<string, unknown>;
   tolerations?: Toleration[];
+  imagePullSecrets?: { name?: string }[];
   initContainers?: Container[];
   containers: Container[];
   volumes?: Volume[];
@@ -183,6 +184,9 @@ export interface Node extends KubeObject {
   status?: {
     addresses?: { type: string; address: string }[];
     conditions?: BuiltInCondition[];
+    allocatable?: Record<string, string>;
+    /** The largest ones the node has. */
+    images?: { names?: string[]; sizeBytes?: number }[];
     nodeInfo?: {
       kernelVersion: string;
       osImage: string;
@@ -190,6 +194,8 @@ export interface Node extends KubeObject {
       architecture: string;
       containerRuntimeVersion: string;
       kubeletVersion: string;
+      /** Another one after each boot. */
+      bootID?: string;
     };
   };
 }
@@ -224,7 +230,9 @@ export interface Service extends KubeObject {
     selector?: Record<string, string>;
     ports?: ServicePort[];
     publishNotReadyAddresses?: boolean;
+    externalIPs?: string[];
   };
+  status?: { loadBalancer?: { ingress?: { ip?: string }[] } };
 }
 
 export interface EndpointSlice extends KubeObject {

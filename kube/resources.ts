@@ -73,6 +73,8 @@ export const podDisruptionBudgets = namespaced<PodDisruptionBudget>(
   "poddisruptionbudgets",
   "PodDisruptionBudget",
 );
+/** Ranges of Services; served from Kubernetes 1.33 on. */
+export const serviceCIDRs = clusterScoped("networking.k8s.io/v1", "servicecidrs", "ServiceCIDR");
 export const networkPolicies = namespaced<NetworkPolicy>("networking.k8s.io/v1", "networkpolicies", "NetworkPolicy");
 
 export const roles = namespaced<Role>("rbac.authorization.k8s.io/v1", "roles", "Role");

@@ -3,6 +3,7 @@ import { expect } from "vitest";
 import { networkLabel } from "../crds/names.ts";
 import { apiVersionOf } from "../kube/resources.ts";
 import type { UnknownObject } from "../kube/types.ts";
+import { testBeside, testLeftBeside, testOwnDevice } from "./contract.beside.suite.ts";
 import type { ApiChange, Network, NetworkId, Overrides, PlanContext, PlanNode, RecordedChange } from "./contract.ts";
 import { NetworkNotSupportedError } from "./detect-only.ts";
 import { footprintOf } from "./footprints.ts";
@@ -29,16 +30,28 @@ export interface Part {
 }
 
 /** One that can be gone to as well. */
-type TargetPart = Part & { manifests: readonly UnknownObject[] };
+export type TargetPart = Part & { manifests: readonly UnknownObject[] };
 
 export type Test = (name: string, body: () => void) => void;
 
 /** The tests of a network that is source or target: overrides, manifests, preparation, work on a node, footprint. */
 export function testPart(part: Part, test: Test): void {
-  for (const tests of [testOverrides, testHostWork, testFootprint]) tests(part, test);
-  const { manifests } = part;
+  const { manifests, network, context } = part;
+  const beside = context.second !== undefined;
+  const asSource = network.plays.source ? [testOverrides, testLeftBeside] : [testNoSource];
+  const work = beside ? testOwnDevice : testHandedDevice;
+  for (const tests of [...asSource, testHostWork, work, testFootprint]) tests(part, test);
   if (manifests === undefined) testNoTarget(part, test);
-  else for (const tests of [testManifests, testPreparation]) tests({ ...part, manifests }, test);
+  else
+    for (const tests of [testManifests, testPreparation, beside ? testBeside : testVtep])
+      tests({ ...part, manifests }, test);
+}
+
+function testNoSource({ network, context }: Part, test: Test): void {
+  test("refuses to be the source, by a typed error", () => {
+    expect(network.plays).toEqual({ source: false, target: true });
+    expect(() => network.checkAsSource(snapshotOf({ objects: [] }), context.source)).toThrow(NetworkNotSupportedError);
+  });
 }
 
 function testNoTarget({ network, context }: Part, test: Test): void {
@@ -126,7 +139,7 @@ function testManifests({ network, manifests: own, context }: TargetPart, test: T
   });
 }
 
-function eachNode(context: PlanContext): readonly [PlanNode, ...PlanNode[]] {
+export function eachNode(context: PlanContext): readonly [PlanNode, ...PlanNode[]] {
   const [first, ...others] = context.nodes;
   if (first === undefined) throw new Error("the plan has no node");
   return [first, ...others];
@@ -157,7 +170,7 @@ function testPreparation({ network, context }: Part, test: Test): void {
 
   test("objects to make are whole, and accepted when they are there already", () => {
     for (const change of changes()) {
-      const object = change.change === "create" ? change.object : change.orCreate;
+      const object = change.change === "create" ? change.object : "orCreate" in change ? change.orCreate : undefined;
       if (object !== undefined) {
         expect(object).toMatchObject({ apiVersion: apiVersionOf(change.resource), kind: change.resource.kind });
         expect(object.metadata.name).toMatch(/^[a-z0-9][-a-z0-9.]{0,252}$/);
@@ -165,7 +178,10 @@ function testPreparation({ network, context }: Part, test: Test): void {
       if (change.change === "create") expect(change.accepts(structuredClone(change.object))).toBeUndefined();
     }
   });
+}
 
+/** A node's share of an overlay that is taken over. */
+function testVtep({ network, context }: TargetPart, test: Test): void {
   test("a node without a tunnel endpoint is refused, not guessed at", () => {
     const bare = { ...context, source: { ...context.source, vteps: {} } };
 
@@ -173,19 +189,43 @@ function testPreparation({ network, context }: Part, test: Test): void {
   });
 }
 
-function pathsOf(op: HostOp): string[] {
+export function pathsOf(op: HostOp): string[] {
   return "path" in op ? [op.path] : [];
 }
 
-function testHostWork({ network, context }: Part, test: Test): void {
-  const work = () => {
-    const [node] = eachNode(context);
-    return {
-      leave: network.leave(context, node),
-      join: network.join(context, node),
-      awaited: network.awaitJoined(context, node),
-    };
+export function workOf({ network, context }: Part) {
+  const [node] = eachNode(context);
+  return {
+    leave: network.leave(context, node),
+    join: network.join(context, node),
+    awaited: network.awaitJoined(context, node),
   };
+}
+
+function testHandedDevice(part: Part, test: Test): void {
+  const { network, context } = part;
+
+  test("leaves the overlay's device alone, which is handed over, and waits for it with its marks", () => {
+    const { leave, join, awaited } = workOf(part);
+    const device = network.linkName(context.overlay);
+
+    expect([...leave, ...join].filter((op) => "name" in op && op.name === device)).toEqual([]);
+    expect(awaited).toContainEqual({
+      op: "awaitVxlan",
+      name: device,
+      marks: {
+        vni: context.overlay.vni,
+        port: context.overlay.port,
+        mac: context.source.vteps[eachNode(context)[0].name]?.mac,
+      },
+      timeoutSeconds: expect.any(Number),
+    });
+  });
+}
+
+function testHostWork(part: Part, test: Test): void {
+  const { network, context } = part;
+  const work = () => workOf(part);
 
   test("touches files only below the allowed directories", () => {
     const { leave, join, awaited } = work();
@@ -202,23 +242,6 @@ function testHostWork({ network, context }: Part, test: Test): void {
 
     expect(waited.length).toBeGreaterThan(0);
     expect(waited.filter((path) => !removed.includes(path))).toEqual([]);
-  });
-
-  test("leaves the overlay's device alone, which is handed over, and waits for it with its marks", () => {
-    const { leave, join, awaited } = work();
-    const device = network.linkName(context.overlay);
-
-    expect([...leave, ...join].filter((op) => "name" in op && op.name === device)).toEqual([]);
-    expect(awaited).toContainEqual({
-      op: "awaitVxlan",
-      name: device,
-      marks: {
-        vni: context.overlay.vni,
-        port: context.overlay.port,
-        mac: context.source.vteps[eachNode(context)[0].name]?.mac,
-      },
-      timeoutSeconds: expect.any(Number),
-    });
   });
 
   test("objects of a node are its network's own, may be made and taken away, and go when it leaves", () => {
@@ -268,7 +291,9 @@ function testFootprint({ network, context, sharesWith = [] }: Part, test: Test):
     ...f.tunnelRoutes.map(
       ({ within, prefix, straight }) => `${straight ? "straight " : ""}routes of ${prefix} in ${within}`,
     ),
-    ...[...f.files, ...f.directories].map((path) => `path ${path}`),
+    ...f.policyRules.map(({ preference, table }) => `preference ${preference}, table ${table}`),
+    ...f.bpfFilters.map((filter) => `filter ${filter}`),
+    ...[...f.files, ...f.mounts, ...f.directories].map((path) => `path ${path}`),
     ...f.filePrefixes.map(({ dir, prefix }) => `path ${dir}/${prefix}`),
   ];
   const of = (n: Network) => n.footprint({ ...context.source, overlay: context.overlay });
@@ -317,7 +342,7 @@ function testFootprint({ network, context, sharesWith = [] }: Part, test: Test):
 
 /** The name as a person reads it: without its kind, and without the marks of this suite. */
 function text(entry: string): string {
-  return entry.replace(/^(link|chain|comment|table|set|path) /, "");
+  return entry.replace(/^(link|chain|comment|table|set|filter|path) /, "");
 }
 
 /** "cali*" covers "cali12" and "cali*"; a directory covers what is in it. */

@@ -119,13 +119,27 @@ export interface Overrides {
   cniBinDir?: string;
 }
 
+/**
+ * What the target has of its own where two overlays stand side by side (networks/dual-overlay.ts). Its port is not here: it
+ * follows from the target's manifests and the source's overlay.
+ */
+export interface SecondOverlay {
+  /** Ranges of its pods, IPv4 first: spec.cidr. */
+  cidrs: string[];
+  /** Prefix length of a node's IPv4 range. */
+  subnetLen: number;
+}
+
 /** All that the pure functions below may know. */
 export interface PlanContext {
   migration: string;
   source: NetworkFacts;
   /** The target's agent and directories, from its manifests. */
   target: { network: NetworkId; agent: AgentRef };
+  /** The source's, which a target of the other strategy takes over. */
   overlay: OverlayFacts;
+  /** Only where the pair keeps two overlays side by side. */
+  second?: SecondOverlay;
   nodes: readonly PlanNode[];
 }
 
@@ -153,6 +167,18 @@ export type RecordedChange =
       /** Whether what is there may be changed; a sentence says why not. Without, it always may. */
       accepts?: (existing: UnknownObject) => string | undefined;
       transient?: true;
+    }
+  /** A container's environment variable in a DaemonSet's pod template. The undo touches nothing beside it. */
+  | {
+      change: "env";
+      resource: Resource<KubeObject>;
+      key: { name: string; namespace?: string };
+      container: string;
+      name: string;
+      value: string;
+      /** Values that do as well, and stay. */
+      keeps?: (value: string) => boolean;
+      transient?: true;
     };
 
 export type ApiChange =
@@ -174,7 +200,10 @@ export interface Belongings {
   /** API groups of its own CRDs. */
   crdGroups: readonly string[];
   /** In its agent's namespace. What a Deployment refers to goes with it. */
-  objects: readonly { kind: "Deployment" | "ServiceAccount" | "PodDisruptionBudget" | "Service"; name: string }[];
+  objects: readonly {
+    kind: "Deployment" | "ServiceAccount" | "PodDisruptionBudget" | "Service" | "Lease";
+    name: string;
+  }[];
   /** Namespaces its own manifests bring; removed when nothing else is in them. */
   namespaces: readonly string[];
   /** What keys of the annotations its agent writes on Nodes begin with: "projectcalico.org/". */
@@ -245,7 +274,17 @@ export interface Network {
    * they are to be after it, with only what the overlay needs for ever; for the same objects and context as the first time.
    */
   transformManifests(objects: readonly UnknownObject[], context: PlanContext, form?: "final"): UnknownObject[];
+  /**
+   * With two overlays, the UDP port of this one's tunnel (the target's): what its manifests ask for, else one the source leaves
+   * free. No manifests: as its own ones would have it. Undefined when they ask for what is no port.
+   */
+  tunnelPort?(objects: readonly UnknownObject[], source: Pick<OverlayFacts, "port">): number | undefined;
 
+  /**
+   * podCIDRs for nodes that have none, by node name, where this network (as the source) does without and the next one does not. Set
+   * before anything is reserved, and never taken back: Kubernetes lets a podCIDR be set once. Most go by podCIDRs themselves.
+   */
+  rangesFor?(snapshot: ClusterSnapshot): Readonly<Record<string, string>>;
   /**
    * Cluster-wide changes to this network's own address management (as the source) before the first node leaves it: afterwards
    * no address is given out but from ranges every node has a route to. Most have none.
@@ -265,6 +304,11 @@ export interface Network {
   linkName(overlay: OverlayFacts, family?: 4 | 6): string;
   /** Names of the agent's processes, waited for to be gone before the device is touched. */
   readonly agentProcesses: readonly string[];
+  /**
+   * With two overlays, whether an agent that goes on has to start again to let go of its node: it would give new pods addresses
+   * again by itself otherwise.
+   */
+  readonly restartsToLeave?: true;
   /** Labels of its own a node carries while this network is (`in`), is not yet or no more (`out`) on it, during a migration. */
   nodeLabels(state: "in" | "out"): Record<string, string>;
 
@@ -279,14 +323,18 @@ export interface Network {
   /** `detected`: what was found out about it when it was the source. */
   belongings(detected: readonly Detected[]): Belongings;
 
-  /** Host work that takes this network's grip off a drained node after its agent is gone; the device stays (handed over). */
+  /**
+   * Host work that takes this network's grip off a drained node after its agent is gone; the device stays (handed over). With two
+   * overlays its agent goes on: only no new pod may start on this network.
+   */
   leave(context: PlanContext, node: PlanNode): HostOp[];
   /** Host work before this network's agent may start on the node. */
   join(context: PlanContext, node: PlanNode): HostOp[];
   /** Waits, on the host, until the agent serves the node: direct checks, not pod readiness. */
   awaitJoined(context: PlanContext, node: PlanNode): HostOp[];
   /**
-   * The part of its footprint that leads from a node it has left to nodes still on it: stays until the last of them has left.
+   * The part of its footprint that leads from a node it has left to nodes still on it: stays until the last of them has left. Not
+   * asked with two overlays: there all stays that an agent needs while it runs.
    */
   lingers(facts: FootprintFacts): Partial<Footprint>;
   /** What it leaves on a node: drives CleanUp, the leftovers check and the README table. `shared`: the device was handed over. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import type { PlanContext } from "./contract.ts";
 import {
-  type DualPlan,
   exemptionComment,
   exemptionFootprint,
   exemptionRule,
@@ -11,7 +11,7 @@ import {
 import { isEmpty } from "./footprints.ts";
 import { planOfRecording } from "./testing.ts";
 
-const plan: DualPlan = { ...planOfRecording(), second: { cidrs: ["10.245.0.0/16"], subnetLen: 24 } };
+const plan: PlanContext = { ...planOfRecording(), second: { cidrs: ["10.245.0.0/16"], subnetLen: 24 } };
 
 describe("networks/dual-overlay", () => {
   it("exempts both ways between the two ranges from masquerading, each family for itself", () => {

@@ -1,28 +1,30 @@
-import type { OverlayFacts, PlanContext } from "./contract.ts";
+import type { OverlayFacts, PlanContext, SecondOverlay } from "./contract.ts";
 import { footprintOf } from "./footprints.ts";
-import type { Footprint } from "./host-ops.ts";
+import type { Exemption, Footprint } from "./host-ops.ts";
+import type { Strategy } from "./overlays.ts";
 
 /**
  * Two overlays side by side: each network keeps a device, a range and a UDP port of its own, both agents run on every node until
  * the last node has moved, and the routing table alone tells them apart. See docs/decisions/0007-two-overlays-side-by-side.md.
  */
 
-/**
- * What the second network has of its own. Its port is not here: it follows from the target's manifests and the source's overlay
- * (`secondPort`), which every transformation of the manifests is given.
- */
-export interface SecondOverlay {
-  /** Ranges of its pods, IPv4 first: spec.cidr. */
-  cidrs: string[];
-  /** Prefix length of a node's IPv4 range. */
-  subnetLen: number;
+/** Prefix length of a node's share: the source's, but no smaller than what has room for the 110 pods a node has by default. */
+export function shareOf({ subnetLen }: Pick<OverlayFacts, "subnetLen">): number {
+  return Math.min(subnetLen, 24);
 }
 
-/** A plan of a pair of this strategy. */
-export type DualPlan = PlanContext & { second?: SecondOverlay };
+/** The second overlay of a pair of this strategy: spec.cidr ("10.245.0.0/16"), and each node's share of it. */
+export function secondOverlay(
+  strategy: Strategy | undefined,
+  cidr: string | undefined,
+  overlay: Pick<OverlayFacts, "subnetLen">,
+): SecondOverlay | undefined {
+  if (strategy !== "DualOverlay" || cidr === undefined) return undefined;
+  return { cidrs: cidr.split(","), subnetLen: shareOf(overlay) };
+}
 
 /** The target's overlay. A plan of the other strategy has none, and must not come here: throws TypeError. */
-export function secondOf({ migration, second }: DualPlan): SecondOverlay {
+export function secondOf({ migration, second }: PlanContext): SecondOverlay {
   if (second === undefined) throw new TypeError(`the plan of ${migration} has no second overlay`);
   return second;
 }
@@ -32,12 +34,6 @@ export function secondPort(source: Pick<OverlayFacts, "port">, usual: number, as
   return asked ?? (usual === source.port ? usual + 1 : usual);
 }
 
-/** Packets from one range of pods to the other, which are to keep their source address. */
-export interface Exemption {
-  from: string;
-  to: string;
-}
-
 /** Comment of the rules below: their mark, by which they are found again and removed. */
 export const exemptionComment = "cni-migrate: pods keep their own address";
 
@@ -45,10 +41,10 @@ export const exemptionComment = "cni-migrate: pods keep their own address";
  * Ways between the two overlays. Each network takes the other's pods for the world outside and would put a node's address in the
  * place of the pod's.
  */
-export function exemptions({ overlay, ...plan }: DualPlan): Exemption[] {
+export function exemptions(plan: PlanContext): Exemption[] {
   const isIPv4 = (cidr: string) => !cidr.includes(":");
-  const ranges = overlay.cidrs.flatMap((first) =>
-    secondOf({ overlay, ...plan })
+  const ranges = plan.overlay.cidrs.flatMap((first) =>
+    secondOf(plan)
       .cidrs.filter((second) => isIPv4(first) === isIPv4(second))
       .map((second) => [first, second] as const),
   );
@@ -59,7 +55,17 @@ export function exemptions({ overlay, ...plan }: DualPlan): Exemption[] {
 }
 
 /**
- * The rule of one way, as iptables takes it, for the head of nat POSTROUTING. kube-proxy marks with 0x4000 what it wants to be
+ * Chains whose head the rules stand at. In nat POSTROUTING they keep source addresses. In filter FORWARD they stand before
+ * kube-proxy's "ctstate INVALID -j DROP": each way goes through the overlay of its receiver, and where an overlay hands packets to
+ * pods past the host's stack, the host's conntrack has seen one way only.
+ */
+export const exemptionChains = [
+  { table: "nat", chain: "POSTROUTING" },
+  { table: "filter", chain: "FORWARD" },
+] as const;
+
+/**
+ * The rule of one way, as iptables takes it. kube-proxy marks with 0x4000 what it wants to be
  * masqueraded (its --iptables-masquerade-bit is 14 by default): that goes on as before.
  */
 export function exemptionRule({ from, to }: Exemption): string[] {
@@ -73,3 +79,14 @@ export function exemptionRule({ from, to }: Exemption): string[] {
 
 /** What the rules leave on a node: removed and looked for like anything a network leaves. */
 export const exemptionFootprint: Footprint = footprintOf("cni-migrate", { comments: [exemptionComment] });
+
+/**
+ * The part of a footprint that is one node's own affair: configurations the container runtime reads, and what plugins keep of
+ * pods that are gone. All else an agent needs as long as it runs, and it goes on until the last node has moved.
+ */
+export function nodesOwn(footprint: Footprint, cniConfDir: string): Footprint {
+  return footprintOf(footprint.network, {
+    files: footprint.files.filter((path) => path.startsWith(`${cniConfDir}/`)),
+    filePrefixes: footprint.filePrefixes.filter(({ dir }) => dir.startsWith("/var/lib/cni/")),
+  });
+}

@@ -184,7 +184,7 @@ describe("networks: dual stack, work on a node", () => {
 describe("networks: dual stack, Calico's objects", () => {
   const objects = (state: PlanContext = plan) =>
     [...calico.prepare(state), ...state.nodes.flatMap((node) => calico.prepareNode(state, node))].flatMap((c) =>
-      c.change === "create" ? [c.object] : c.orCreate === undefined ? [] : [c.orCreate],
+      c.change === "create" ? [c.object] : c.change === "merge" ? (c.orCreate ?? []) : [],
     );
   const blocksOf = (node: string, state?: PlanContext) =>
     objects(state)

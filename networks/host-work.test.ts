@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { calico } from "./calico/index.ts";
 import { canal } from "./canal/index.ts";
+import { cilium } from "./cilium/index.ts";
 import { flannel } from "./flannel/index.ts";
 import { onlyOf } from "./footprints.ts";
 import { handOver } from "./overlays.ts";
@@ -26,9 +27,9 @@ describe("networks: work on a node", () => {
       { op: "removeFile", path: "/etc/cni/net.d/10-calico.conflist" },
     ]);
     expect(calico.awaitJoined(plan, node)).toEqual([
+      { op: "awaitFile", path: "/etc/cni/net.d/10-calico.conflist", timeoutSeconds: 240 },
       { op: "awaitHttp", url: "http://127.0.0.1:9099/readiness", statuses: [200, 204], timeoutSeconds: 240 },
       { op: "awaitVxlan", name: "vxlan.calico", marks, timeoutSeconds: 240 },
-      { op: "awaitFile", path: "/etc/cni/net.d/10-calico.conflist", timeoutSeconds: 240 },
     ]);
   });
 
@@ -84,7 +85,10 @@ describe("networks: work on a node", () => {
       ipsets: [],
       routeProtocols: [],
       tunnelRoutes: [],
+      policyRules: [],
+      bpfFilters: [],
       files: ["/etc/cni/net.d/10-canal.conflist"],
+      mounts: [],
       directories: ["/run/flannel", "/var/lib/cni/networks/k8s-pod-network"],
       filePrefixes: [],
     });
@@ -97,9 +101,23 @@ describe("networks: work on a node", () => {
       ipsets: [],
       routeProtocols: [80],
       tunnelRoutes: [{ within: "10.244.0.0/16", prefix: 26 }],
+      policyRules: [],
+      bpfFilters: [],
       files: ["/etc/cni/net.d/10-calico.conflist", "/run/calico/ipam.lock"],
+      mounts: [],
       directories: [],
       filePrefixes: [],
     });
+  });
+
+  it("beside another overlay a node loses only what new pods start by: what agents and pods have goes on", () => {
+    const beside = { ...plan, second: { cidrs: ["10.245.0.0/16"], subnetLen: 24 } };
+
+    expect(flannel.leave(beside, node)).toEqual([
+      { op: "removeFile", path: "/etc/cni/net.d/10-flannel.conflist" },
+      { op: "removeFile", path: "/etc/cni/net.d/10-flannel.conf" },
+    ]);
+    expect(calico.leave(beside, node)).toEqual([{ op: "removeFile", path: "/etc/cni/net.d/10-calico.conflist" }]);
+    expect(cilium.leave(beside, node)).toEqual([{ op: "removeFile", path: "/etc/cni/net.d/05-cilium.conflist" }]);
   });
 });

@@ -132,6 +132,35 @@ describe("what the migration relies on", () => {
   });
 });
 
+describe("with two overlays", () => {
+  const conditions = [condition("TargetInstalled", "True", "TargetInstalled")];
+  const of = migration({ target: "cilium", cidr: "10.245.0.0/16" }, { facts, conditions });
+  const source = (network?: string) => daemonSet("kube-flannel", "kube-flannel-ds", network, "RollingUpdate");
+  const target = (network?: string) => daemonSet("kube-system", "calico-node", network, "RollingUpdate");
+
+  it.each([
+    ["both run on all nodes", source(), target()],
+    ["the source is bound again: all nodes had left it", source("flannel"), target()],
+  ])("%s: no drift", (_, ...sets) => {
+    expect(found({ sets, of })).toBeUndefined();
+  });
+
+  it("the target held to some nodes is in the way, and what takes it back is said", () => {
+    expect(found({ sets: [source(), target("cilium")], of })).toMatchObject({
+      reason: "Conflict",
+      message: `daemonset kube-system/calico-node: spec.template.spec.nodeSelector."${networkLabel}" is "cilium", and was not`,
+      hint: expect.stringContaining(`{"nodeSelector":{"${networkLabel}":null}}`),
+    });
+  });
+
+  it("a source that is gone is missed as it was: on all nodes", () => {
+    expect(found({ sets: [target()], of })).toMatchObject({
+      object: "daemonset kube-flannel/kube-flannel-ds",
+      hint: "apply its manifest again",
+    });
+  });
+});
+
 describe("driftError", () => {
   const loose = daemonSet("kube-flannel", "kube-flannel-ds", undefined);
 

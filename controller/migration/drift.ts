@@ -4,12 +4,12 @@ import type { DaemonSet, Node } from "../../kube/objects.ts";
 import { daemonSets } from "../../kube/resources.ts";
 import type { ObjectMeta } from "../../kube/types.ts";
 import type { AgentRef, NetworkId } from "../../networks/contract.ts";
+import { strategyOf } from "../../networks/overlays.ts";
 import { missing } from "../changes.ts";
 import { MigrationError } from "../errors.ts";
 import type { Scope } from "../scope.ts";
 import { isOwnedBy } from "../tasks.ts";
-import { isTurning, walked } from "./places.ts";
-import { isPrepared } from "./prepare.ts";
+import { isPrepared, isTurning, walked } from "./places.ts";
 
 /**
  * What the migration relies on while the two networks live side by side, and somebody has changed. It is never put back from
@@ -98,13 +98,17 @@ export async function driftError(
 
 function sidesOf({ spec, status }: CniMigration): Side[] {
   const { sourceAgent, targetAgent } = status?.facts ?? {};
-  const bound = (network: NetworkId) => ({ template: { spec: { nodeSelector: { [networkLabel]: network } } } });
-  const source = { updateStrategy: { type: "OnDelete" }, ...bound(spec.source) };
+  const bound = (network: NetworkId | null) => ({ template: { spec: { nodeSelector: { [networkLabel]: network } } } });
+  const shared = {
+    source: { updateStrategy: { type: "OnDelete" }, ...bound(spec.source) },
+    target: bound(spec.target),
+  };
+  // Both run on every node; the source does not any more when all nodes have left it.
+  const beside = { source: {}, target: bound(null) };
+  const { source, target } = strategyOf(spec.source, spec.target) === "DualOverlay" ? beside : shared;
   return [
     ...(sourceAgent === undefined ? [] : [{ network: spec.source, agent: sourceAgent, patch: { spec: source } }]),
-    ...(targetAgent === undefined
-      ? []
-      : [{ network: spec.target, agent: targetAgent, patch: { spec: bound(spec.target) } }]),
+    ...(targetAgent === undefined ? [] : [{ network: spec.target, agent: targetAgent, patch: { spec: target } }]),
   ];
 }
 
@@ -125,7 +129,7 @@ function ofDaemonSet(
       message: `${object} of ${network} is gone, and nodes need it`,
       hint: isTarget
         ? again
-        : `apply its manifest again with nodeSelector ${networkLabel}: ${network} and updateStrategy OnDelete`,
+        : `apply its manifest again${patch.spec.updateStrategy === undefined ? "" : ` with nodeSelector ${networkLabel}: ${network} and updateStrategy OnDelete`}`,
       key,
     };
   }
@@ -133,7 +137,10 @@ function ofDaemonSet(
   if (lacks === undefined) return undefined;
   const fields = leaves(patch)
     .filter(({ path }) => at(lacks, path) !== undefined)
-    .map(({ path, value }) => `${fieldName(path)} is ${JSON.stringify(at(found, path)) ?? "gone"}, not "${value}"`);
+    .map(
+      ({ path, value }) =>
+        `${fieldName(path)} is ${JSON.stringify(at(found, path)) ?? "gone"}${value === null ? ", and was not" : `, not "${value}"`}`,
+    );
   return {
     reason: "Conflict",
     object,

@@ -7,6 +7,7 @@ import { clusterView } from "../node/drain.ts";
 import { taintPatch } from "../nodes.ts";
 import { selectedNodes } from "../plan.ts";
 import { spreadPods } from "../spread/engine.ts";
+import { retire } from "./beside.ts";
 import type { MigrationContext, Phase, PhaseResult } from "./phase.ts";
 import { directionOf, placeOf, wantedNetwork } from "./places.ts";
 import { conditionsWith } from "./prepare.ts";
@@ -31,6 +32,8 @@ export const finishPhase: Phase = {
 };
 
 async function arrived(context: MigrationContext): Promise<PhaseResult> {
+  const retiring = await retire(context);
+  if (retiring !== undefined) return retiring;
   const swept = await sweep(context);
   if ("outcome" in swept) return swept;
   const { migration, nodes, scope } = context;

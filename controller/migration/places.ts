@@ -6,6 +6,12 @@ import { selectedNodes } from "../plan.ts";
 
 export type Direction = NonNullable<CniMigration["spec"]["direction"]>;
 
+/** What a migration is said to do on each of the two ways. */
+export const words = {
+  Forward: { summary: "Migrating", reason: "Migrating" },
+  Revert: { summary: "Reverting", reason: "Reverting" },
+} as const satisfies Record<Direction, object>;
+
 /** Where a node stands as seen from the direction asked for. */
 export type Place = "pending" | "inProgress" | "migrated" | "failed";
 
@@ -59,4 +65,9 @@ export function participants(
   const chosen = new Set(selected);
   const partOf = byNode(nodeMigrations);
   return nodes.filter((node) => chosen.has(node) || (partOf(node)?.status?.step ?? "Pending") !== "Pending");
+}
+
+/** Whether the cluster knows both networks; no more when a revert has put everything back. */
+export function isPrepared({ status }: CniMigration): boolean {
+  return isTrue(status?.conditions, "TargetInstalled");
 }

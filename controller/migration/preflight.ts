@@ -6,6 +6,7 @@ import type { HostFacts } from "../../networks/host-ops.ts";
 import { isReady } from "../../networks/nodes.ts";
 import { strategyOf } from "../../networks/overlays.ts";
 import { preflight } from "../../networks/preflight.ts";
+import { gatherServiceRanges } from "../../networks/service-ranges.ts";
 import { gatherSnapshot } from "../../networks/snapshot.ts";
 import { MigrationError } from "../errors.ts";
 import { namedAgents, overridesOf, selectedNodes, sourceOverrides } from "../plan.ts";
@@ -100,9 +101,13 @@ async function inspectNode(scope: Scope, migration: CniMigration, node: Node): P
 
 async function judge(context: MigrationContext, hosts: Record<string, HostFacts>): Promise<PhaseResult> {
   const { migration, scope } = context;
-  const { source, target } = migration.spec;
-  const snapshot = await gatherSnapshot(scope.client, { hosts, agents: namedAgents(migration.spec) });
-  const verdict = preflight({ snapshot, source, target, overrides: overridesOf(migration.spec) });
+  const { source, target, cidr } = migration.spec;
+  const strategy = strategyOf(source, target);
+  const [snapshot, services] = await Promise.all([
+    gatherSnapshot(scope.client, { hosts, agents: namedAgents(migration.spec) }),
+    strategy === "DualOverlay" ? gatherServiceRanges(scope.client) : [],
+  ]);
+  const verdict = preflight({ snapshot, source, target, cidr, services, overrides: overridesOf(migration.spec) });
   const blockers = verdict.findings.filter((f) => f.severity === "blocker");
   if (blockers.length > 0 || verdict.source === undefined) {
     const message = sentence(blockers);
@@ -113,7 +118,6 @@ async function judge(context: MigrationContext, hosts: Record<string, HostFacts>
     return blocked(message);
   }
   const facts = verdict.source;
-  const strategy = strategyOf(source, target);
   const warnings = verdict.findings.filter((f) => f.severity === "warning").length;
   const message = `${context.nodes.length} nodes looked at, nothing in the way${warnings > 0 ? `, ${warnings} warnings (kubectl cni-migrate plan shows them)` : ""}`;
   await context.record({

@@ -1,23 +1,25 @@
 import type { CniMigration, NodeMigration } from "../../crds/index.ts";
 import { apiVersion, finalizer, networkLabel } from "../../crds/names.ts";
-import { isTrue, setCondition } from "../../kube/conditions.ts";
+import { setCondition } from "../../kube/conditions.ts";
 import { isApiError } from "../../kube/errors.ts";
 import { exactly, keyOf } from "../../kube/identity.ts";
 import type { Condition, Node } from "../../kube/objects.ts";
-import { daemonSets, nodeMigrations, nodes as nodeResource } from "../../kube/resources.ts";
-import type { NetworkFacts, RecordedChange } from "../../networks/contract.ts";
+import { nodeMigrations, nodes as nodeResource } from "../../kube/resources.ts";
+import type { PlanContext } from "../../networks/contract.ts";
 import { networkById } from "../../networks/index.ts";
 import { planNode } from "../../networks/nodes.ts";
 import { gatherSnapshot } from "../../networks/snapshot.ts";
 import { beforeOf } from "../before.ts";
-import { ensureNodeChanges, pendingChanges } from "../changes.ts";
+import { ensureNodeChanges, makeChanges } from "../changes.ts";
 import { hold } from "../finalize.ts";
 import { guarded, taintPatch } from "../nodes.ts";
 import { namedAgents, planContext, selectedNodes, sourceOverrides } from "../plan.ts";
 import type { Scope } from "../scope.ts";
 import { ownerOf } from "../tasks.ts";
+import { bindSource, isBeside, prepareBeside } from "./beside.ts";
 import { type MigrationContext, next, type Phase, type PhaseResult } from "./phase.ts";
-import { byNode, directionOf, participants, placeOf } from "./places.ts";
+import { byNode, directionOf, isPrepared, participants, placeOf } from "./places.ts";
+import { giveRanges } from "./ranges.ts";
 
 /**
  * Makes both networks known to each other before a node moves: labels, the source's DaemonSets bound to their nodes, the
@@ -30,6 +32,7 @@ export const preparePhase: Phase = {
   async run(context) {
     if (directionOf(context.migration) === "Revert" && !isPrepared(context.migration)) return next;
     context.migration = await hold(context.scope, context.migration);
+    await giveRanges(context);
     await labelNodes(context);
     await forgetReplaced(context);
     const waiting = await prepareCluster(context);
@@ -58,7 +61,7 @@ async function labelNodes({ migration, nodes, scope, nodeMigrations: existing }:
         ? { [networkLabel]: source.id, ...source.nodeLabels("in"), ...target.nodeLabels("out") }
         : {};
     // The label lets the source's agent in.
-    if (Object.keys(labels).length > 0)
+    if (Object.keys(labels).length > 0 && plan.second === undefined)
       await ensureNodeChanges(scope.client, source.nodeObjects(plan, planNode(node), "in"));
     // The source's annotations are its agent's own, before and after.
     const annotations = beforeOf(node, [{ ...source, nodeAnnotations: [] }, target]);
@@ -101,28 +104,12 @@ async function prepareCluster(context: MigrationContext): Promise<PhaseResult | 
   if (isPrepared(migration)) return undefined;
   const plan = planContext(migration, nodes);
   const target = networkById(migration.spec.target);
-  const source = networkById(migration.spec.source);
-  // Before any object of the target: what the source's agents must not follow.
-  for (const node of nodes) {
-    await ensureNodeChanges(scope.client, source.nodeObjects(plan, planNode(node), "in"));
-    await ensureNodeChanges(scope.client, source.reserveNode(plan, planNode(node)));
-  }
-  const changes = [...source.reserve(plan), ...target.prepare(plan), ...bindSource(plan.source)];
-  const pending = await pendingChanges(scope.client, changes);
-  const known = context.migration.status?.undo ?? [];
-  const fresh = pending.filter(
-    (p) => !known.some((u) => u.kind === p.undo.kind && u.name === p.undo.name && u.namespace === p.undo.namespace),
-  );
-  if (fresh.length > 0)
-    await context.record({
-      undo: [...known, ...fresh.map((p) => p.undo)],
-      startTime: migration.status?.startTime ?? scope.now().toISOString(),
-    });
-  for (const change of pending) await change.perform();
-  // Nodes that took part before: what was made for them went when they had all come back.
-  const again = await prepareEach(context, context.nodeMigrations.length > 0 ? nodes : []);
-  if (again.length > 0) return notUp(again, source.id);
-  const message = `${target.displayName} is installed and bound to nodes labelled ${networkLabel}=${target.id}`;
+  const waiting = plan.second === undefined ? await prepareShared(context, plan) : await prepareBeside(context);
+  if (waiting !== undefined) return waiting;
+  const message =
+    plan.second === undefined
+      ? `${target.displayName} is installed and bound to nodes labelled ${networkLabel}=${target.id}`
+      : `${target.displayName} is up on every node beside ${networkById(plan.source.network).displayName}`;
   await context.record({
     startTime: context.migration.status?.startTime ?? scope.now().toISOString(),
     conditions: conditionsWith(context.migration, scope.now(), [
@@ -133,22 +120,20 @@ async function prepareCluster(context: MigrationContext): Promise<PhaseResult | 
   return undefined;
 }
 
-/**
- * The source stays on nodes that carry its label. OnDelete goes with it in one write: the changed template must restart
- * nothing, it only lets the agent's pods leave nodes that no longer match.
- */
-function bindSource(source: NetworkFacts): RecordedChange[] {
-  return source.agent.daemonSets.map((name) => ({
-    change: "merge",
-    resource: daemonSets,
-    key: { name, namespace: source.agent.namespace },
-    patch: {
-      spec: {
-        updateStrategy: { type: "OnDelete", rollingUpdate: null },
-        template: { spec: { nodeSelector: { [networkLabel]: source.network } } },
-      },
-    },
-  }));
+/** The target takes the source's overlay over, node by node: its objects, each agent bound to its nodes. */
+async function prepareShared(context: MigrationContext, plan: PlanContext): Promise<PhaseResult | undefined> {
+  const { nodes, scope } = context;
+  const source = networkById(plan.source.network);
+  const target = networkById(plan.target.network);
+  // Before any object of the target: what the source's agents must not follow.
+  for (const node of nodes) {
+    await ensureNodeChanges(scope.client, source.nodeObjects(plan, planNode(node), "in"));
+    await ensureNodeChanges(scope.client, source.reserveNode(plan, planNode(node)));
+  }
+  await makeChanges(context, [...source.reserve(plan), ...target.prepare(plan), ...bindSource(plan)]);
+  // Nodes that took part before: what was made for them went when they had all come back.
+  const again = await prepareEach(context, context.nodeMigrations.length > 0 ? nodes : []);
+  return again.length > 0 ? notUp(again, source.id) : undefined;
 }
 
 /**
@@ -193,6 +178,11 @@ async function prepareEach(
   then?: (node: Node) => Promise<void> | undefined,
 ): Promise<string[]> {
   if (these.length === 0) return [];
+  if (isBeside(migration)) {
+    // A node needs nothing of its own here: it goes by its label.
+    for (const node of these) await then?.(node);
+    return [];
+  }
   const snapshot = await gatherSnapshot(scope.client, { agents: namedAgents(migration.spec) });
   const source = networkById(migration.spec.source);
   const target = networkById(migration.spec.target);
@@ -252,11 +242,6 @@ async function addNode({ migration, scope }: MigrationContext, node: Node): Prom
     // It is ours, the store is only behind: one of another migration would have kept this one from beginning.
     if (!isApiError(error, "AlreadyExists")) throw error;
   }
-}
-
-/** Whether the cluster knows both networks; no more when a revert has put everything back. */
-export function isPrepared({ status }: CniMigration): boolean {
-  return isTrue(status?.conditions, "TargetInstalled");
 }
 
 /** Conditions after setting a few: [type, status, reason, message]. */

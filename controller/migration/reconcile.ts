@@ -10,6 +10,7 @@ import { removeProbes } from "../probes.ts";
 import type { Scope } from "../scope.ts";
 import { claim, isFinalized, isOver } from "./claim.ts";
 import { finishPhase } from "./finish.ts";
+import { imagesPhase } from "./images.ts";
 import type { MigrationContext, Phase, PhaseResult } from "./phase.ts";
 import { type Direction, directionOf, participants } from "./places.ts";
 import { preflightPhase } from "./preflight.ts";
@@ -19,7 +20,7 @@ import { targetPhase } from "./target.ts";
 
 /** The whole of a migration, in order. A phase that holds is passed over at every pass. */
 const ways: Record<Direction, readonly Phase[]> = {
-  Forward: [claim, preflightPhase, targetPhase, preparePhase, rolloutPhase, finishPhase],
+  Forward: [claim, preflightPhase, targetPhase, imagesPhase, preparePhase, rolloutPhase, finishPhase],
   Revert: [claim, preparePhase, rolloutPhase, finishPhase],
 };
 

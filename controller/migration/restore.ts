@@ -1,12 +1,16 @@
 import type { Node } from "../../kube/objects.ts";
-import { daemonSets, nodes as nodeResource } from "../../kube/resources.ts";
+import { nodes as nodeResource } from "../../kube/resources.ts";
 import { networkById } from "../../networks/index.ts";
 import { planNode } from "../../networks/nodes.ts";
+import { agentWhere, isBehind, refreshAgents } from "../agents.ts";
 import { restorePatch } from "../before.ts";
 import { applyUndo, ensureNodeChanges, removeOwned } from "../changes.ts";
 import { planContext } from "../plan.ts";
+import { isBeside, retire } from "./beside.ts";
 import type { MigrationContext, PhaseResult } from "./phase.ts";
-import { conditionsWith, isPrepared } from "./prepare.ts";
+import { isPrepared } from "./places.ts";
+import { conditionsWith } from "./prepare.ts";
+import { sweep } from "./sweep.ts";
 
 /**
  * Every node is on the source: what was changed in the API for the migration is put back, newest first. Nodes lose the labels
@@ -23,13 +27,22 @@ export async function restoreCluster(context: MigrationContext): Promise<PhaseRe
         ["TargetInstalled", "False", "Restoring", "what was changed for the target is being put back"],
       ]),
     });
+  // The source's agents must not start again beside the target's links.
+  const leaving = undo.length > 0 ? await leaveTarget(context) : undefined;
+  if (leaving !== undefined) return leaving;
   if (undo.length > 0) {
-    await applyUndo(scope.client, undo as Parameters<typeof applyUndo>[1]);
-    await refreshAgents(context);
+    await applyUndo(scope.client, undo);
+    await refreshAgents(scope, facts.sourceAgent);
   }
-  const behind = agentsBehind(context);
+  const behind = agentWhere(scope, facts.sourceAgent, isBehind);
   if (behind !== undefined)
-    return { outcome: "wait", summary: "Restoring", reason: "Restoring", message: behind, afterSeconds: 5 };
+    return {
+      outcome: "wait",
+      summary: "Restoring",
+      reason: "Restoring",
+      message: `waiting for daemonset ${behind} to take its own settings back`,
+      afterSeconds: 5,
+    };
   await restoreNodes(context);
   const target = networkById(context.migration.spec.target);
   for (const { resource, owned } of target.residue) {
@@ -40,24 +53,13 @@ export async function restoreCluster(context: MigrationContext): Promise<PhaseRe
   return undefined;
 }
 
-/** The copy may be from before the template was put back. */
-async function refreshAgents({ migration, scope }: MigrationContext): Promise<void> {
-  const agent = migration.status?.facts?.sourceAgent;
-  for (const name of agent?.daemonSets ?? []) {
-    const found = await scope.client.get(daemonSets, { name, namespace: agent?.namespace ?? "" });
-    if (found !== undefined) scope.stores.daemonSets.put(found);
-  }
-}
-
-/** The source's DaemonSet whose own settings are not heard of yet; undefined when there is none. */
-function agentsBehind({ migration, scope }: MigrationContext): string | undefined {
-  const agent = migration.status?.facts?.sourceAgent;
-  for (const name of agent?.daemonSets ?? []) {
-    const found = scope.stores.daemonSets.get({ name, namespace: agent?.namespace ?? "" });
-    if (found !== undefined && (found.status?.observedGeneration ?? 0) < (found.metadata.generation ?? 0))
-      return `waiting for daemonset ${agent?.namespace}/${name} to take its own settings back`;
-  }
-  return undefined;
+/** With two overlays, the target goes from every node first. */
+async function leaveTarget(context: MigrationContext): Promise<PhaseResult | undefined> {
+  if (!isBeside(context.migration)) return undefined;
+  const retiring = await retire(context);
+  if (retiring !== undefined) return retiring;
+  const swept = await sweep(context);
+  return "outcome" in swept ? swept : undefined;
 }
 
 /** Labels, annotations, and objects a node had only for the time of the migration. */
@@ -66,7 +68,8 @@ async function restoreNodes(context: MigrationContext): Promise<void> {
   const plan = planContext(migration, nodes);
   const source = networkById(migration.spec.source);
   for (const node of nodes) {
-    await ensureNodeChanges(scope.client, source.nodeObjects(plan, planNode(node), "out"));
+    if (plan.second === undefined)
+      await ensureNodeChanges(scope.client, source.nodeObjects(plan, planNode(node), "out"));
     await restoreNode(context, node);
   }
 }

@@ -11,10 +11,11 @@ import { type BatchInput, waitsForBatch } from "../drain/together.ts";
 import { clusterView } from "../node/drain.ts";
 import { batchLimit, guarded } from "../nodes.ts";
 import { ensureServer } from "../probes.ts";
+import { keepBeside } from "./beside.ts";
 import { driftError } from "./drift.ts";
 import { spread } from "./finish.ts";
 import { type MigrationContext, next, type Phase } from "./phase.ts";
-import { byNode, type Direction, directionOf, isTurning, participants, placeOf } from "./places.ts";
+import { byNode, type Direction, directionOf, isTurning, participants, placeOf, words } from "./places.ts";
 
 export interface Counts {
   total: number;
@@ -95,12 +96,6 @@ export function admit(input: {
   return admitted;
 }
 
-/** Words for the two ways. */
-const words = {
-  Forward: { summary: "Migrating", reason: "Migrating" },
-  Revert: { summary: "Reverting", reason: "Reverting" },
-} as const satisfies Record<Direction, object>;
-
 /** Lets nodes begin, never more at a time than batchSize; one that failed stops the line. */
 export const rolloutPhase: Phase = {
   name: "Rollout",
@@ -118,6 +113,7 @@ export const rolloutPhase: Phase = {
         message: "spec.nodeSelector matches no node; correct it or remove it",
         afterSeconds: 30,
       };
+    const beside = await keepBeside(context);
     const settled = counts.migrated === taking.length && counts.inProgress === 0;
     const drift = await driftError(context.scope, migration, { settled });
     if (drift !== undefined) throw drift;
@@ -131,6 +127,7 @@ export const rolloutPhase: Phase = {
         reason: "Paused",
         message: `paused with ${counts.migrated} of ${taking.length} nodes done; kubectl cni-migrate resume ${name}`,
       };
+    if (beside !== undefined) return beside;
     // A canary is for the way there; on the way back every node is wanted home.
     const pauseAfter = wanted === "Forward" ? migration.spec.pauseAfter : undefined;
     const held: string[] = [];

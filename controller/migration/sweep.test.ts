@@ -80,6 +80,35 @@ describe("controller/migration/sweep", () => {
     expect(second).toMatchObject({ op: "scanFootprint" });
   });
 
+  it("with two overlays takes away all the network left and the rules between, from nodes that were never moved, too", async () => {
+    const { context, made } = finished({ target: "cilium", cidr: "10.245.0.0/16" }, ["cilium", "cilium"]);
+    const [part] = context.nodeMigrations;
+
+    expect(await sweep({ ...context, nodeMigrations: part === undefined ? [] : [part] })).toMatchObject({
+      outcome: "wait",
+      message: "removing what calico left: n1, n2",
+    });
+    expect(made.map((pod) => pod.spec.nodeName)).toEqual(["n1"]);
+    expect(opsOf(made[0])[0]).toMatchObject({
+      op: "removeFootprint",
+      footprint: {
+        network: "calico",
+        links: expect.arrayContaining([{ name: "vxlan.calico", kind: "vxlan" }]),
+        chains: ["cali-*"],
+        comments: expect.arrayContaining(["cali:*", "cni-migrate: pods keep their own address"]),
+      },
+    });
+  });
+
+  it("with two overlays does so on as many nodes at a time as were moved", async () => {
+    const given = { target: "cilium", cidr: "10.245.0.0/16", batchSize: 2 } as const;
+    const [running, ended] = [finished(given, ["cilium", "cilium"]), finished(given, ["cilium", "cilium"], {})];
+
+    await sweep(running.context);
+    expect(running.made.map((pod) => pod.spec.nodeName)).toEqual(["n1", "n2"]);
+    expect(await sweep(ended.context)).toEqual({ leftovers: [] });
+  });
+
   it("is over when every node has said so, and tells what is still there", async () => {
     const leftovers = [{ kind: "route", name: "10.244.1.0/26 via 172.30.0.13 dev eth0 proto 80" }];
     const { context, removed } = finished({}, ["flannel", "flannel"], { leftovers });

@@ -133,7 +133,7 @@ export function statusTurned(nodeMigration: NodeMigration, entry: StepName, now:
       setCondition(all, { type, status, reason: why, message: text, observedGeneration: generation }, now),
     (before.conditions ?? []) as Condition[],
   );
-  const { recycle: _, tasks: __, drain: ___, blockedBy: ____, evidence: _____, ...kept } = before;
+  const { recycle: _, tasks: __, drain: ___, blockedBy: ____, evidence: _____, restart: ______, ...kept } = before;
   return {
     ...kept,
     observedGeneration: generation,

@@ -1131,15 +1131,16 @@ export const crdObjects: readonly CrdObject[] = [
                             "maxLength": 128
                           },
                           "action": {
-                            "description": "Delete: the object was made and is deleted. Merge: patch is applied.",
+                            "description": "Delete: the object was made and is deleted. Merge and StrategicMerge: patch is applied in that way.",
                             "type": "string",
                             "enum": [
                               "Delete",
-                              "Merge"
+                              "Merge",
+                              "StrategicMerge"
                             ]
                           },
                           "patch": {
-                            "description": "JSON merge patch that puts the earlier values back, as text.",
+                            "description": "Merge patch that puts the earlier values back, as JSON text.",
                             "type": "string",
                             "maxLength": 16384
                           },
@@ -1557,6 +1558,26 @@ export const crdObjects: readonly CrdObject[] = [
                             "type": "string",
                             "maxLength": 128
                           }
+                        }
+                      }
+                    },
+                    "restart": {
+                      "description": "The agent's pod that has to be replaced in this step, where agents run on every node; recorded before it is evicted.",
+                      "type": "object",
+                      "required": [
+                        "step",
+                        "uid"
+                      ],
+                      "properties": {
+                        "step": {
+                          "description": "The step that asks for it.",
+                          "type": "string",
+                          "maxLength": 63
+                        },
+                        "uid": {
+                          "description": "The pod's UID; empty when there was none.",
+                          "type": "string",
+                          "maxLength": 128
                         }
                       }
                     },

@@ -445,11 +445,11 @@ export interface UndoEntry {
    */
   uid?: string;
   /**
-   * Delete: the object was made and is deleted. Merge: patch is applied.
+   * Delete: the object was made and is deleted. Merge and StrategicMerge: patch is applied in that way.
    */
-  action: "Delete" | "Merge";
+  action: "Delete" | "Merge" | "StrategicMerge";
   /**
-   * JSON merge patch that puts the earlier values back, as text.
+   * Merge patch that puts the earlier values back, as JSON text.
    */
   patch?: string;
   /**
@@ -732,6 +732,19 @@ export interface NodeMigrationStatus {
    * Pods that were on the node before the switch and are recreated after it.
    */
   recycle?: RecyclePod[];
+  /**
+   * The agent's pod that has to be replaced in this step, where agents run on every node; recorded before it is evicted.
+   */
+  restart?: {
+    /**
+     * The step that asks for it.
+     */
+    step: string;
+    /**
+     * The pod's UID; empty when there was none.
+     */
+    uid: string;
+  };
   /**
    * Host tasks that were prepared. Each is recorded before its pod may act.
    */

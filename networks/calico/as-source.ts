@@ -6,6 +6,7 @@ import type { OverlayFacts, PlanContext, PlanNode, RecordedChange, Vtep } from "
 import { compare } from "../findings.ts";
 import type { Footprint, HostFacts } from "../host-ops.ts";
 import { rangeOf } from "../overlays.ts";
+import { reserveBeside } from "./beside.ts";
 import { emptyBlockChanges } from "./blocks.ts";
 import { annotations, calico } from "./facts.ts";
 import { blockRoutes } from "./footprint.ts";
@@ -50,7 +51,11 @@ const keptBits = 3;
  * From now on pods get addresses of their node's podCIDR only, and no block is claimed any more: nodes that are on the other
  * network have a route to these ranges and hear of no new one. Pods that are there keep what they have.
  */
-export function reserve({ overlay, nodes }: PlanContext): RecordedChange[] {
+export function reserve(plan: PlanContext): RecordedChange[] {
+  return plan.second === undefined ? reserveShared(plan) : reserveBeside(plan);
+}
+
+function reserveShared({ overlay, nodes }: PlanContext): RecordedChange[] {
   const pool = rangeOf(overlay, 4);
   const podCIDRs = nodes.flatMap((node) => firstOfFamily(node.podCIDRs, 4) ?? []);
   const outside = pool === undefined ? [] : without(pool, podCIDRs);

@@ -39,7 +39,7 @@ describe("networks/calico/check-target", () => {
   it("takes all that a migration prepared, and all that it has done, for what it is", () => {
     const prepared = [...prepare(plan), ...plan.nodes.flatMap((node) => prepareNode(plan, node))];
     const objects = prepared.flatMap((c) =>
-      c.change === "create" ? [c.object] : c.orCreate === undefined ? [] : [c.orCreate],
+      c.change === "create" ? [c.object] : c.change === "merge" ? (c.orCreate ?? []) : [],
     );
     const mixed = recorded("mixed-calico-3.28.5");
     const vteps = Object.fromEntries(

@@ -18,6 +18,7 @@ import { footprint } from "./footprint.ts";
 import { awaitJoined, join, nodeLabels } from "./join.ts";
 import { leave } from "./leave.ts";
 import { agentOf, checkManifests } from "./manifests.ts";
+import { rangesFor } from "./pod-cidrs.ts";
 import { nodeObjects, prepare, prepareNode } from "./prepare.ts";
 import { nodeAnnotations, residue } from "./residue.ts";
 import { permissions } from "./rules.ts";
@@ -39,6 +40,7 @@ export const calico: Network = {
   checkManifests,
   agentOf,
   transformManifests,
+  rangesFor,
   reserve,
   reserveNode,
   prepare,

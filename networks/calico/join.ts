@@ -25,8 +25,9 @@ export function join(context: PlanContext): HostOp[] {
  */
 export function awaitJoined(context: PlanContext, node: PlanNode): HostOp[] {
   return [
+    // First: a pod writes it before its Felix starts, so that it is not an earlier one that answers.
+    { op: "awaitFile", path: `${context.source.cniConfDir}/${calico.conflist}`, timeoutSeconds: limitSeconds },
     { op: "awaitHttp", url: calico.readiness, statuses: [200, 204], timeoutSeconds: limitSeconds },
     ...awaitDevices(context, node, linkName, limitSeconds),
-    { op: "awaitFile", path: `${context.source.cniConfDir}/${calico.conflist}`, timeoutSeconds: limitSeconds },
   ];
 }

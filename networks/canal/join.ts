@@ -30,11 +30,12 @@ export function awaitJoined(context: PlanContext, node: PlanNode): HostOp[] {
   const ranges = peers.flatMap((peer) => peer.podCIDRs.filter((cidr) => !cidr.includes(":")));
   const destinations = ranges.slice(0, mostRoutes);
   return [
+    // First: a pod writes it before its Felix starts, so that it is not an earlier one that answers.
+    { op: "awaitFile", path: `${source.cniConfDir}/${canal.conflist}`, timeoutSeconds: limitSeconds },
     { op: "awaitHttp", url: calico.readiness, statuses: [200, 204], timeoutSeconds: limitSeconds },
     { op: "awaitVxlan", name: device, marks, timeoutSeconds: limitSeconds },
     ...(destinations.length === 0
       ? []
       : [{ op: "awaitRoutes", device, destinations, timeoutSeconds: limitSeconds } as const]),
-    { op: "awaitFile", path: `${source.cniConfDir}/${canal.conflist}`, timeoutSeconds: limitSeconds },
   ];
 }

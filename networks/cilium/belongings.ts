@@ -13,6 +13,8 @@ export const belongings: Belongings = {
       (name) => ({ kind: "Service", name }) as const,
     ),
     { kind: "ServiceAccount", name: "cilium-envoy" },
+    // By which replicas of the operator agree on one of them.
+    { kind: "Lease", name: "cilium-operator-resource-lock" },
   ],
   namespaces: ["cilium-secrets"],
   annotationPrefixes: ["io.cilium", "network.cilium.io/", "ipam.cilium.io/"],

@@ -49,6 +49,16 @@ const requirements: Record<string, Requirement> = {
     why: "chained to another plugin it gives pods no addresses of its own",
     cure: "--set cni.chainingMode=none",
   },
+  "enable-wireguard": {
+    accepts: (v) => v !== "true",
+    why: "only an open tunnel was proved",
+    cure: "--set encryption.enabled=false; encrypt afterwards",
+  },
+  "enable-ipsec": {
+    accepts: (v) => v !== "true",
+    why: "only an open tunnel was proved",
+    cure: "--set encryption.enabled=false; encrypt afterwards",
+  },
   "cni-uninstall": {
     accepts: (v) => v !== "true",
     why: "a node would be without CNI configuration whenever its agent ends",

@@ -1,8 +1,8 @@
 import type { ConfigMap } from "../../kube/objects.ts";
 import type { KubeObject, UnknownObject } from "../../kube/types.ts";
-import type { OverlayFacts } from "../contract.ts";
-import { type SecondOverlay, secondPort } from "../dual-overlay.ts";
-import { cilium } from "./facts.ts";
+import type { OverlayFacts, SecondOverlay } from "../contract.ts";
+import { secondPort } from "../dual-overlay.ts";
+import { agentsIn, cilium } from "./facts.ts";
 
 /** Reading and changing cilium-config: each setting is a key with a text, as the agent takes them. */
 export type Settings = Readonly<Record<string, string>>;
@@ -75,4 +75,9 @@ export function portOf(own: Settings, source: Pick<OverlayFacts, "port">): numbe
   if (asked === undefined || asked === "0") return secondPort(source, cilium.port);
   const port = Number(asked);
   return Number.isInteger(port) && port > 0 && port < 65_536 ? port : undefined;
+}
+
+/** The port the tunnel has with these manifests; see contract.ts. */
+export function tunnelPort(objects: readonly UnknownObject[], source: Pick<OverlayFacts, "port">): number | undefined {
+  return portOf(settingsOf(configIn(objects, agentsIn(objects)[0]?.metadata.namespace)), source);
 }

@@ -54,6 +54,11 @@ export function isOperator(object: KubeObject): boolean {
   return object.kind === "Deployment" && containersOf(object).some((c) => c.name === "cilium-operator");
 }
 
+/** The DaemonSet of Envoy, which agents send to what policies of layer 7 are about; on by default since 1.16. */
+export function isProxy(object: KubeObject): boolean {
+  return object.kind === "DaemonSet" && containersOf(object).some((c) => c.name === "cilium-envoy");
+}
+
 /** One device for every VNI. */
 export function linkName(): string {
   return cilium.link;

@@ -1,5 +1,5 @@
 import type { UnknownObject } from "../../kube/types.ts";
-import type { DualPlan } from "../dual-overlay.ts";
+import type { PlanContext } from "../contract.ts";
 import { parseManifests } from "../manifests.ts";
 import { planOfRecording } from "../testing.ts";
 
@@ -78,7 +78,7 @@ spec:
 );
 
 /** A migration of the recorded flannel cluster (VXLAN port 8472) to Cilium. */
-export function ciliumPlan(changes: Partial<DualPlan> = {}): DualPlan {
+export function ciliumPlan(changes: Partial<PlanContext> = {}): PlanContext {
   return {
     ...planOfRecording("flannel"),
     migration: "flannel-to-cilium",

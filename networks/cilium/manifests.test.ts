@@ -144,6 +144,8 @@ describe("networks/cilium/manifests", () => {
       withSetting("cni-chaining-mode", "aws-cni"),
       "cni-chaining-mode is aws-cni: chained to another plugin it gives pods no addresses of its own",
     ],
+    ["WireGuard", withSetting("enable-wireguard", "true"), "enable-wireguard is true: only an open tunnel was proved"],
+    ["IPsec", withSetting("enable-ipsec", "true"), "enable-ipsec is true: only an open tunnel was proved"],
     [
       "uninstall",
       withSetting("cni-uninstall", "true"),
@@ -177,6 +179,15 @@ describe("networks/cilium/manifests", () => {
       "Helm's own Secret",
       plus({ kind: "Secret", type: "helm.sh/release.v1", metadata: { name: "sh.helm.release.v1.cilium.v1" } }),
       "it is Helm's own record of a release",
+    ],
+    [
+      "settings of nodes, as Cilium's own guide has them",
+      plus({
+        apiVersion: "cilium.io/v2",
+        kind: "CiliumNodeConfig",
+        metadata: { name: "cilium-default", namespace: "kube-system" },
+      }),
+      "they hold objects of Cilium's own kinds, which the API server does not know before its operator runs: ciliumnodeconfig kube-system/cilium-default",
     ],
     [
       "a foreign object",

@@ -4,7 +4,7 @@ import type { AgentRef, Finding, NetworkFacts } from "../contract.ts";
 import { checkDirectories } from "../directories.ts";
 import { blocker, warning, when } from "../findings.ts";
 import { checkKinds } from "../manifests.ts";
-import { nameOf, placeOf } from "../objects.ts";
+import { groupOf, nameOf, placeOf } from "../objects.ts";
 import { agentRefOf, allContainersOf, containerNamed, flagOf, hostPathOf, podSpecOf, wordsOf } from "../workloads.ts";
 import { checkSettings } from "./check-settings.ts";
 import { agentsIn, cilium } from "./facts.ts";
@@ -33,6 +33,7 @@ export function checkManifests(objects: readonly UnknownObject[], source?: Netwo
   return [
     ...helms.map(helmFinding),
     ...checkKinds(others, cilium.groups),
+    ...checkOwnKinds(others),
     ...checkKeys(others),
     ...checkAgent(agent),
     ...checkSettings(objects, agent, source),
@@ -65,6 +66,23 @@ function helmFinding(object: UnknownObject): Finding {
         placeOf(object),
         "give what helm template writes, not what is in the cluster",
       );
+}
+
+/** Objects of definitions that the operator makes when it runs, unless they are in the manifests, too. */
+function checkOwnKinds(objects: readonly UnknownObject[]): Finding[] {
+  const brings = (group: string) =>
+    objects.some((o) => o.kind === "CustomResourceDefinition" && o.metadata.name.endsWith(`.${group}`));
+  const own = objects.filter(({ apiVersion }) =>
+    cilium.groups.some((group) => group === groupOf(apiVersion) && !brings(group)),
+  );
+  return when(
+    own.length > 0,
+    unusable(
+      `they hold objects of Cilium's own kinds, which the API server does not know before its operator runs: ${own.slice(0, 3).map(placeOf).join(", ")}`,
+      whole,
+      "leave them out and apply them afterwards; a CiliumNodeConfig that switches nodes is the migration's own work",
+    ),
+  );
 }
 
 /** The chart makes a certificate authority of its own on each render. */

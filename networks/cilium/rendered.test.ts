@@ -1,11 +1,15 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { UnknownObject } from "../../kube/types.ts";
+import { podSpecOf } from "../workloads.ts";
 import { configIn, settingsOf } from "./config.ts";
-import { agentsIn, isOperator } from "./facts.ts";
+import { agentsIn, isOperator, isProxy } from "./facts.ts";
 import { ciliumPlan } from "./fixtures.ts";
 import { agentOf, checkManifests } from "./manifests.ts";
 import { findChart, rendered } from "./testing/rendered.ts";
 import { transformManifests } from "./transform.ts";
+
+// Each render is a run of helm, which takes seconds where others use the processor too.
+vi.setConfig({ testTimeout: 60_000 });
 
 const chart = findChart();
 const plan = ciliumPlan();
@@ -58,6 +62,14 @@ describe("networks/cilium: the official chart", () => {
     const { "cni-log-file": _, ...mixed } = settings(transformManifests(own, plan));
 
     expect(settings(transformManifests(rendered(chart, guide), plan))).toEqual(mixed);
+  });
+
+  it("keeps its proxies to nodes on Cilium while it lasts", () => {
+    const selectors = (objects: UnknownObject[]) => objects.filter(isProxy).map((o) => podSpecOf(o).nodeSelector);
+    const linux = { "kubernetes.io/os": "linux" };
+
+    expect(selectors(transformManifests(own, plan))).toEqual([{ ...linux, "cni-migrate.io/network": "cilium" }]);
+    expect(selectors(transformManifests(own, plan, "final"))).toEqual([linux]);
   });
 
   it("in the end is its own again but for range and port", () => {

@@ -1,9 +1,8 @@
-import { readFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { describe, expect, it } from "vitest";
 import { apiVersionOf, daemonSets } from "../../kube/resources.ts";
 import type { UnknownObject } from "../../kube/types.ts";
 import type { Network } from "../contract.ts";
-import { footprintOf, isEmpty, onlyOf } from "../footprints.ts";
 import { snapshotOf } from "../snapshot.ts";
 import { mayDo, patched, recorded } from "../testing.ts";
 import { agentsIn, isAgent } from "./facts.ts";
@@ -151,34 +150,16 @@ describe("networks/cilium: host work", () => {
 
 describe("networks/cilium/footprint", () => {
   const whole = asTarget.footprint(facts);
-  const part = footprintOf("cilium", asTarget.lingers(facts));
 
-  it("has the device, the plugin and the file it waits for", () => {
-    expect(whole.links).toContainEqual({ name: asTarget.linkName(plan.overlay), kind: "vxlan" });
-    expect(whole.files).toEqual(
-      expect.arrayContaining(["/etc/cni/net.d/05-cilium.conflist", "/opt/cni/bin/cilium-cni"]),
-    );
+  it("puts the kernel's own rule back after its own are gone, and unmounts before directories go", () => {
+    expect(whole.policyRules.at(-1)).toEqual({ preference: 100, table: 255 });
+    expect(whole.mounts.map((path) => dirname(path))).toEqual(["/run/cilium"]);
+    expect(whole.directories).toContain("/var/run/cilium");
   });
 
-  it("what lingers is a part of it, and all but what gives pods an address", () => {
-    expect(isEmpty(onlyOf(part, whole))).toBe(true);
-    expect(onlyOf(whole, part)).toMatchObject({
-      links: [],
-      chains: [],
-      directories: [],
-      files: ["/etc/cni/net.d/05-cilium.conflist"],
-    });
-  });
-
-  it("is all named in the README", () => {
-    const readme = readFileSync(new URL("README.md", import.meta.url), "utf8");
-    const names = [
-      ...whole.links.map(({ name }) => name),
-      ...[...whole.chains, ...whole.comments, ...whole.ipsets, ...whole.files, ...whole.directories],
-      ...whole.filePrefixes.map(({ dir, prefix }) => `${dir}/${prefix}`),
-    ];
-
-    expect(names.filter((name) => !readme.includes(name))).toEqual([]);
+  it("names no link of the node itself, though its programs hang on them", () => {
+    expect(whole.links.filter(({ name }) => !/^(cilium_|lxc)/.test(name))).toEqual([]);
+    expect(whole.bpfFilters).toEqual(["cil_*"]);
   });
 
   it("what its agents make in the API may be listed and removed", () => {

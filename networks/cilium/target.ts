@@ -2,8 +2,9 @@ import { daemonSets } from "../../kube/resources.ts";
 import type { Network } from "../contract.ts";
 import { belongings, residue } from "./belongings.ts";
 import { checkAsTarget } from "./check-target.ts";
+import { tunnelPort } from "./config.ts";
 import { ciliumNodeConfigs, isAgent, linkName } from "./facts.ts";
-import { footprint, lingers } from "./footprint.ts";
+import { footprint } from "./footprint.ts";
 import { awaitJoined, join, leave } from "./join.ts";
 import { agentOf, checkManifests } from "./manifests.ts";
 import { prepare } from "./node-config.ts";
@@ -21,12 +22,15 @@ export const asTarget: Omit<Network, Told> = {
   checkManifests,
   agentOf,
   transformManifests,
+  tunnelPort,
   reserve: () => [],
   reserveNode: () => [],
   prepare,
   prepareNode: () => [],
   linkName,
   agentProcesses: ["cilium-agent"],
+  // Its container would write the CNI configuration again if it ended by itself: what it started with says so.
+  restartsToLeave: true,
   // The network's own label is all a CiliumNodeConfig goes by.
   nodeLabels: () => ({}),
   nodeAnnotations: [],
@@ -36,6 +40,6 @@ export const asTarget: Omit<Network, Told> = {
   leave,
   join,
   awaitJoined,
-  lingers,
+  lingers: () => ({}),
   footprint,
 };

@@ -124,4 +124,29 @@ describe("networks/cilium/transform", () => {
 
     expect(() => transformManifests(ciliumManifests, shared)).toThrow(/has no second overlay/);
   });
+
+  it("keeps proxies to nodes on Cilium while it lasts, and nobody restarts them by hand", () => {
+    const proxy = {
+      apiVersion: "apps/v1",
+      kind: "DaemonSet",
+      metadata: { name: "cilium-envoy", namespace: "kube-system" },
+      spec: {
+        updateStrategy: { type: "RollingUpdate" },
+        template: {
+          spec: {
+            nodeSelector: { os: "linux" },
+            containers: [{ name: "cilium-envoy", image: "example.org/cilium/cilium-envoy:v1" }],
+          },
+        },
+      },
+    };
+    const found = (form?: "final") => {
+      const all = transformManifests([...ciliumManifests, proxy], plan, form);
+      return all.find(({ metadata }) => metadata.name === "cilium-envoy") as UnknownObject;
+    };
+
+    expect(podSpecOf(found()).nodeSelector).toEqual({ os: "linux", "cni-migrate.io/network": "cilium" });
+    expect((found().spec as typeof proxy.spec).updateStrategy).toEqual({ type: "RollingUpdate" });
+    expect(found("final")).toEqual(proxy);
+  });
 });

@@ -2,21 +2,21 @@ import { networkLabel } from "../../crds/names.ts";
 import type { ConfigMap } from "../../kube/objects.ts";
 import type { KubeObject, UnknownObject } from "../../kube/types.ts";
 import type { PlanContext } from "../contract.ts";
-import { type DualPlan, secondOf } from "../dual-overlay.ts";
+import { secondOf } from "../dual-overlay.ts";
 import { allContainersOf, envOf, holdTo, podSpecOf, redirectHostPath } from "../workloads.ts";
 import { finalSettings, mixedSettings, settingsOf } from "./config.ts";
-import { agentsIn, cilium, formAnnotation, isOperator } from "./facts.ts";
+import { agentsIn, cilium, formAnnotation, isOperator, isProxy } from "./facts.ts";
 
 /**
  * The user's manifests as they are applied for the migration. Agents wait until all is prepared; then they run on every node, make
  * the second overlay, and give no pod an address but on nodes their CiliumNodeConfig names; nothing restarts them but the engine.
- * The operator runs wherever there is a node. Everything else stays as it is.
+ * The operator runs wherever there is a node, proxies where a node is on Cilium. Everything else stays as it is.
  * The final form is the user's own, on the range and the port the overlay has by then. Its pod templates lack an annotation the
  * first form has: so each agent and the operator restart once, in the way the user's own update strategy says.
  */
 export function transformManifests(
   objects: readonly UnknownObject[],
-  context: DualPlan,
+  context: PlanContext,
   form?: "final",
 ): UnknownObject[] {
   const copies = objects.map((o) => structuredClone(o));
@@ -33,11 +33,12 @@ export function transformManifests(
     if (form === "final") continue;
     if (agents.includes(object)) holdAgent(object);
     if (isOperator(object)) runAnywhere(object);
+    if (isProxy(object)) followNodes(object);
   }
   return copies;
 }
 
-function setSettings(object: KubeObject, context: DualPlan, form: "final" | undefined): void {
+function setSettings(object: KubeObject, context: PlanContext, form: "final" | undefined): void {
   const config = object as ConfigMap;
   const own = settingsOf(config);
   const beside = { source: context.overlay, second: secondOf(context) };
@@ -67,6 +68,12 @@ function holdAgent(agent: KubeObject): void {
   agent.metadata.labels = { ...agent.metadata.labels, ...label };
   holdTo(agent, label);
   markForm(agent);
+}
+
+/** The proxies serve policies, of which none holds yet: where no node is on Cilium none of their files is to be either. */
+function followNodes(proxy: KubeObject): void {
+  const spec = podSpecOf(proxy);
+  spec.nodeSelector = { ...spec.nodeSelector, [networkLabel]: "cilium" };
 }
 
 function runAnywhere(object: KubeObject): void {

@@ -7,11 +7,12 @@ import { flannel } from "./facts.ts";
  * to go. The VXLAN device with its routes stays: it is handed over. Plugin, address files and packet filter rules wait for
  * CleanUp: old sandboxes may still be deleted.
  */
-export function leave(context: PlanContext): HostOp[] {
-  const { cniConfDir } = context.source;
+export function leave({ source, second }: PlanContext): HostOp[] {
+  const { cniConfDir } = source;
   return [
     { op: "removeFile", path: `${cniConfDir}/${flannel.conflist}` },
     { op: "removeFile", path: `${cniConfDir}/${flannel.conf}` },
-    { op: "deleteLink", name: flannel.bridge, kind: "bridge" },
+    // Beside another overlay the pods that are left go on until they are recycled.
+    ...(second === undefined ? [{ op: "deleteLink", name: flannel.bridge, kind: "bridge" } as const] : []),
   ];
 }

@@ -5,17 +5,20 @@ import { Command, Option } from "commander";
 import { main } from "../../scripts/project.ts";
 import { Continuity, type ContinuityReport } from "./continuity.ts";
 import { LabError } from "./errors.ts";
-import { calicoManifestPath, downLab, flannelManifest, type Lab, upLab } from "./index.ts";
-import { calicoLeftovers, canalLeftovers, flannelLeftovers } from "./leftovers.ts";
+import { calicoManifestPath, ciliumManifestPath, downLab, flannelManifest, type Lab, upLab } from "./index.ts";
+import { calicoLeftovers, canalLeftovers, flannelLeftovers, leftoversBeforeCilium } from "./leftovers.ts";
 import { PolicyProbes, type PolicyReport } from "./policy-probes.ts";
 import { cniMigrate, installProduct, migrationState, stepSeconds, succeed } from "./product.ts";
 
 interface DemoOptions {
-  source: "flannel" | "canal" | "calico";
-  target: "calico" | "flannel" | undefined;
+  source: Source;
+  target: Target | undefined;
   nodes: number;
   keep?: true;
 }
+
+type Source = "flannel" | "canal" | "calico";
+type Target = "calico" | "flannel" | "cilium";
 
 const labName = "demo";
 
@@ -30,6 +33,7 @@ const program = new Command("npm run demo --")
     new Option("--target <network>", "network it goes to (default: calico, from calico: flannel)").choices([
       "calico",
       "flannel",
+      "cilium",
     ]),
   )
   .addOption(new Option("--nodes <n>", "nodes of the cluster, 2 to 9").default(3).argParser(nodeCount))
@@ -43,33 +47,49 @@ function nodeCount(text: string): number {
   process.exit(2);
 }
 
-/** Where each network goes, how its target is given, and what it must not leave. */
-const ways = {
-  flannel: { target: "calico", leftovers: flannelLeftovers },
-  canal: { target: "calico", leftovers: canalLeftovers },
-  calico: { target: "flannel", leftovers: calicoLeftovers },
-} as const;
+/** Where each network goes, and what it must not leave there. The first is where it goes when nothing else is said. */
+const ways: Record<Source, Partial<Record<Target, (lab: Lab) => Promise<string[]>>>> = {
+  flannel: { calico: flannelLeftovers, cilium: leftoversBeforeCilium.flannel },
+  canal: { calico: canalLeftovers, cilium: leftoversBeforeCilium.canal },
+  calico: { flannel: calicoLeftovers, cilium: leftoversBeforeCilium.calico },
+};
+
+interface Way {
+  source: Source;
+  target: Target;
+  leftovers: (lab: Lab) => Promise<string[]>;
+}
+
+function wayOf({ source, target }: DemoOptions): Way {
+  const targets = Object.keys(ways[source]) as Target[];
+  const chosen = target ?? targets[0] ?? "calico";
+  const leftovers = ways[source][chosen];
+  if (leftovers !== undefined) return { source, target: chosen, leftovers };
+  process.stderr.write(`demo: there is no demo from ${source} to ${chosen}: give --target ${targets.join(" or ")}\n`);
+  process.exit(2);
+}
+
+/** The target's own manifests as a user has them: what the command says, the file, and what goes to standard input. */
+const manifests: Record<Target, (lab: Lab) => Promise<{ said: string; file: string; input?: string }>> = {
+  calico: async () => ({ said: "-f calico-vxlan.yaml", file: await calicoManifestPath() }),
+  flannel: async () => ({ said: "-f - <kube-flannel.yml", file: "-", input: await flannelManifest() }),
+  cilium: async ({ name }) => ({ said: "-f cilium.yaml # of helm template", file: await ciliumManifestPath(name) }),
+};
 
 await main("demo", async () => {
   const options = program.parse().opts<DemoOptions>();
-  const { target } = ways[options.source];
-  if (options.target !== undefined && options.target !== target) {
-    process.stderr.write(
-      `demo: there is no demo from ${options.source} to ${options.target}: give --target ${target}\n`,
-    );
-    process.exit(2);
-  }
+  const way = wayOf(options);
   const lab = await upLab({
     name: labName,
     nodes: options.nodes,
-    network: options.source,
-    ready: [options.source, target],
+    network: way.source,
+    ready: [way.source, way.target],
   });
   const interrupted = () => void downLab(labName).finally(() => process.exit(130));
   process.once("SIGINT", interrupted);
   let good = false;
   try {
-    good = await demonstrate(lab, options.source);
+    good = await demonstrate(lab, way);
   } finally {
     if (options.keep)
       process.stderr.write(
@@ -80,12 +100,12 @@ await main("demo", async () => {
   if (!good) process.exitCode = 1;
 });
 
-async function demonstrate(lab: Lab, source: DemoOptions["source"]): Promise<boolean> {
+async function demonstrate(lab: Lab, way: Way): Promise<boolean> {
   await installProduct(lab);
   const continuity = new Continuity(lab);
   await continuity.deploy();
-  // flannel enforces no policy: there is nothing to hold until the end.
-  const policies = source === "canal" ? new PolicyProbes(lab) : undefined;
+  // flannel enforces no policy: there is nothing to hold until the end. Cilium enforces none until the migration is finalized.
+  const policies = way.source === "canal" && way.target === "calico" ? new PolicyProbes(lab) : undefined;
   await policies?.deploy();
   heading("Before");
   process.stdout.write((await lab.kubectl(["get", "nodes,deployments,daemonsets", "-A"])).stdout);
@@ -94,31 +114,25 @@ async function demonstrate(lab: Lab, source: DemoOptions["source"]): Promise<boo
   let report: ContinuityReport;
   let policyReport: PolicyReport | undefined;
   try {
-    await start(lab, ways[source].target);
+    await start(lab, way.target);
     heading("kubectl cni-migrate status -w");
     await cniMigrate(lab, ["status", "-w"], { show: true });
   } finally {
     policyReport = await policies?.stop();
     report = await continuity.stop();
   }
-  const leftovers = await ways[source].leftovers(lab);
+  const leftovers = await way.leftovers(lab);
   const held = policyReport === undefined || showPolicies(policyReport);
-  return (await show(lab, source, report, leftovers)) && held;
+  return (await show(lab, way.source, report, leftovers)) && held;
 }
 
-/** As a user would, with the target's own manifest. */
-async function start(lab: Lab, target: "calico" | "flannel"): Promise<void> {
-  const isFlannel = target === "flannel";
-  heading(
-    isFlannel
-      ? "kubectl cni-migrate start --target flannel -f - <kube-flannel.yml"
-      : "kubectl cni-migrate start --target calico -f calico-vxlan.yaml",
-  );
-  const file = isFlannel ? "-" : await calicoManifestPath();
-  const input = isFlannel ? { input: await flannelManifest() } : {};
+async function start(lab: Lab, target: Target): Promise<void> {
+  const { said, file, input } = await manifests[target](lab);
+  heading(`kubectl cni-migrate start --target ${target} ${said}`);
   const folder = mkdtempSync(join(tmpdir(), "cni-migrate-demo-"));
   const flags = ["--target", target, "-f", file, "--backup", join(folder, "source.yaml"), "-y"];
-  await succeed(cniMigrate(lab, ["start", ...flags], { show: true, ...input }), "start").finally(() =>
+  const options = { show: true, ...(input === undefined ? {} : { input }) };
+  await succeed(cniMigrate(lab, ["start", ...flags], options), "start").finally(() =>
     rmSync(folder, { recursive: true }),
   );
 }
@@ -132,12 +146,7 @@ function showPolicies({ denied, allowed, passed, lost }: PolicyReport): boolean 
   return passed.length + lost.length === 0;
 }
 
-async function show(
-  lab: Lab,
-  source: DemoOptions["source"],
-  report: ContinuityReport,
-  leftovers: string[],
-): Promise<boolean> {
+async function show(lab: Lab, source: Source, report: ContinuityReport, leftovers: string[]): Promise<boolean> {
   const { migration, nodes } = await migrationState(lab);
   heading("What the probes lost (one request each 50 ms from every node, answered within 1 s)");
   for (const { probe, ok, failed } of report.nodes)
@@ -152,7 +161,7 @@ async function show(
   for (const loss of report.losses.slice(0, 20)) line(`  ${loss.at.toISOString()} ${loss.probe}: ${loss.what}`);
   heading(`What is left of ${source} on the nodes`);
   for (const each of leftovers.length === 0 ? ["nothing"] : leftovers) line(each);
-  heading("Where the time went (s)");
+  heading("Where the time went (s); JoinTarget is the start of the node's agent");
   for (const { node, total, steps } of stepSeconds(nodes))
     line(
       `${node}  ${total.toFixed(1).padStart(5)}  ${Object.entries(steps)

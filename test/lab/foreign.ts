@@ -22,7 +22,7 @@ const look = [
   "ip -o link show others0 | cut -d' ' -f2",
   "ip route show 192.0.2.0/25",
   "cat /etc/cni/net.d/99-others.conflist.disabled /var/lib/cni/networks/others/192.0.2.9",
-  "ls /opt/cni/bin | grep -v -x -E 'flannel|calico|calico-ipam|install'",
+  "ls /opt/cni/bin | grep -v -x -E 'flannel|calico|calico-ipam|cilium-cni|install'",
 ].join("; ");
 
 /** Plants them on every node and gives what is then to be seen. */

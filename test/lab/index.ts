@@ -25,6 +25,7 @@ import { checkLabName, defaultLabName, type LabNode } from "./topology.ts";
 
 export { ensureBundle } from "./archives.ts";
 export { ensureBinaries } from "./build.ts";
+export { ciliumManifestPath } from "./chart.ts";
 export type { LabOptions } from "./cluster.ts";
 export { LabError } from "./errors.ts";
 export { probeImage } from "./images.ts";

@@ -63,6 +63,57 @@ const ofCalicoBesideCanal: readonly Look[] = [
   { what: "file", script: "ls -d /etc/cni/net.d/10-calico* /etc/cni/net.d/*hold* /run/calico/ipam.lock 2>/dev/null" },
 ];
 
+/** A node that went from Canal to a network that has nothing of Calico's. */
+const ofCanalWhole: readonly Look[] = [
+  ...ofFlannel.filter(({ what }) => what !== "file"),
+  ...ofCalico.filter(({ what }) => what !== "file"),
+  {
+    what: "file",
+    script:
+      "ls -d /etc/cni/net.d/*canal* /etc/cni/net.d/*calico* /etc/cni/net.d/*hold* /opt/cni/bin/calico* /run/flannel /var/lib/calico /var/lib/cni/networks/k8s-pod-network /var/lib/cni/results/k8s-pod-network-* 2>/dev/null",
+  },
+];
+
+/** The same for Cilium, with what a migration of two overlays puts there beside it. */
+const ofCilium: readonly Look[] = [
+  { what: "link", script: "ip -o link show | grep -oE ': (cilium_[^:@]*|lxc[^:@]*)' | cut -c3-" },
+  {
+    what: "rule of the routing policy",
+    script: "ip rule | grep -vE '^(0|32766|32767):'; ip rule | grep -q ^0: || echo no local",
+  },
+  {
+    what: "route",
+    script: "ip route show table 2004 2>/dev/null; ip route show table 2005 2>/dev/null; ip route | grep cilium",
+  },
+  {
+    what: "filter",
+    script:
+      "for d in $(ls /sys/class/net); do for w in ingress egress; do tc filter show dev $d $w 2>/dev/null | grep -o 'cil_[^ ]*'; done; tc qdisc show dev $d clsact; done",
+  },
+  { what: "BPF", script: "find /sys/fs/bpf -mindepth 1 2>/dev/null | grep -E 'cil' | head -5" },
+  { what: "mount", script: "grep -o '[^ ]*/cilium/[^ ]*' /proc/self/mounts | sort -u" },
+  {
+    what: "rule (nft)",
+    script: "for t in iptables-nft-save ip6tables-nft-save; do $t 2>/dev/null | grep -iE 'cilium|cni-migrate: '; done",
+  },
+  {
+    what: "rule (legacy)",
+    script: "[ -s /proc/net/ip_tables_names ] && iptables-legacy-save | grep -iE 'cilium|cni-migrate: '",
+  },
+  { what: "ipset", script: "ipset list -n 2>/dev/null | grep ^cilium" },
+  {
+    what: "file",
+    script:
+      "ls -d /etc/cni/net.d/*cilium* /etc/cni/net.d/*hold* /opt/cni/bin/cilium* /etc/sysctl.d/*cilium* /run/cilium /var/run/cilium /var/lib/cni/results/cilium-* 2>/dev/null",
+  },
+];
+
+/** What only a migration of two overlays puts on a node. */
+const ofMigration: readonly Look[] = [
+  { what: "rule (nft)", script: "iptables-nft-save 2>/dev/null | grep 'cni-migrate: '" },
+  { what: "rule (legacy)", script: "[ -s /proc/net/ip_tables_names ] && iptables-legacy-save | grep 'cni-migrate: '" },
+];
+
 /** Everything of flannel that is on these nodes of the lab, or all: "n2: link flannel.1". */
 export function flannelLeftovers(lab: Lab, nodes?: readonly string[]): Promise<string[]> {
   return leftovers(lab, ofFlannel, nodes);
@@ -82,6 +133,18 @@ export function canalLeftovers(lab: Lab, nodes?: readonly string[]): Promise<str
 export function calicoLeftoversBesideCanal(lab: Lab, nodes?: readonly string[]): Promise<string[]> {
   return leftovers(lab, ofCalicoBesideCanal, nodes);
 }
+
+/** The same of Cilium. */
+export function ciliumLeftovers(lab: Lab, nodes?: readonly string[]): Promise<string[]> {
+  return leftovers(lab, ofCilium, nodes);
+}
+
+/** The same of each network, where Cilium, which has nothing in common with any, came after it. */
+export const leftoversBeforeCilium = {
+  flannel: (lab: Lab) => leftovers(lab, [...ofFlannel, ...ofMigration]),
+  canal: (lab: Lab) => leftovers(lab, [...ofCanalWhole, ...ofMigration]),
+  calico: (lab: Lab) => leftovers(lab, [...ofCalico, ...ofMigration]),
+} as const;
 
 async function leftovers(
   lab: Lab,

@@ -8,15 +8,29 @@ export type ClusterState = Record<string, unknown>;
 
 type Spec = KubeObject & { spec?: unknown };
 
-/** Kinds a target brings: none of their objects before it is there. */
+/** Kinds Calico brings as the target: none of their objects before it is there. */
 const ipam = ["ippools", "felixconfigurations", "ipamconfigs", "ipamblocks", "blockaffinities", "ipamhandles"];
 
+/** Calico's settings where it is the source. Addresses of pods are not among them: those that were moved have new ones. */
+const settings = [
+  "ippools",
+  "felixconfigurations",
+  "ipamconfigs",
+  "ipreservations",
+  "kubecontrollersconfigurations",
+  "clusterinformations",
+];
+
 /** DaemonSets of these namespaces, every node's labels, annotations, taints and cordon, Calico's objects, files in net.d. */
-export async function clusterState(lab: Lab, namespaces: readonly string[]): Promise<ClusterState> {
+export async function clusterState(
+  lab: Lab,
+  namespaces: readonly string[],
+  { ofCalico = false }: { ofCalico?: boolean } = {},
+): Promise<ClusterState> {
   const state: ClusterState = {};
   for (const namespace of namespaces)
     for (const { metadata, spec } of (await getJson<{ items: Spec[] }>(lab, ["daemonsets", "-n", namespace])).items)
-      if (metadata.name !== "calico-node") state[`daemonset ${namespace}/${metadata.name}`] = spec;
+      if (metadata.name !== "calico-node" || ofCalico) state[`daemonset ${namespace}/${metadata.name}`] = spec;
   for (const { metadata, spec } of (await getJson<{ items: Node[] }>(lab, ["nodes"])).items)
     state[`node ${metadata.name}`] = {
       labels: metadata.labels,
@@ -24,7 +38,7 @@ export async function clusterState(lab: Lab, namespaces: readonly string[]): Pro
       taints: spec?.taints,
       unschedulable: spec?.unschedulable,
     };
-  for (const kind of ipam)
+  for (const kind of ofCalico ? settings : ipam)
     for (const { metadata, spec } of await listed(lab, kind)) state[`${kind} ${metadata.name}`] = spec;
   for (const { name } of lab.nodes) {
     const { stdout } = await lab.exec(name, ["sh", "-c", "cd /etc/cni/net.d && sha256sum * | sort"]);
